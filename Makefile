@@ -1,0 +1,54 @@
+# Every target sets itself up: a virtual environment in .venv, the package in it, versions from constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+OUT ?= demo-out
+# numba leaves compiled kernels behind; keep them in one place that `make clean` knows
+export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
+
+.PHONY: help demo test check test-spark bench bench-real clean format
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+.venv/.run: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Stillwatch needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/.dev: .venv/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.venv/.spark: .venv/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,spark]'
+	@touch $@
+
+demo: .venv/.run ## simulate a provider's fortnight, scan it, say where the report is
+	$(BIN)/stillwatch demo --out $(OUT)
+
+test: .venv/.dev ## all tests
+	$(BIN)/python -m pytest -m "not spark" -n 2
+
+check: .venv/.dev ## format, lint, types, layers and the quick tests, in under a minute
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -m "not slow and not spark" -n 2 -q tests/unit tests/properties tests/docs
+
+test-spark: .venv/.spark ## the contract suite on PySpark in local mode (needs Java 17)
+	$(BIN)/python -m pytest -m spark
+
+bench: .venv/.dev ## speed and memory of a whole scan against the floor; results into benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/scan.py
+
+bench-real: .venv/.dev ## a campaign hidden in real conversations, where the public corpora lie beside the project
+	$(BIN)/python benchmarks/real_log.py
+
+format: .venv/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .cache demo-out bench-out build dist .pytest_cache .ruff_cache .hypothesis
