@@ -1,0 +1,44 @@
+"""Every exception that Stillwatch raises: one root, one sentence each.
+
+A message names the place, both sides of the disagreement and the next step.
+"""
+
+from __future__ import annotations
+
+
+class StillwatchError(Exception):
+    """Root of everything raised on purpose; the command line prints it as one sentence and exits with 1."""
+
+
+class UsageError(StillwatchError):
+    """The command was called in a way that cannot work; the command line exits with 2."""
+
+
+class UnknownFormatError(StillwatchError):
+    """No reader recognises a file."""
+
+
+class UnreadableInputError(StillwatchError):
+    """A file as a whole cannot be read (missing, not permitted, torn archive); single bad rows go to quarantine instead."""
+
+
+class SchemaError(StillwatchError):
+    """A table lacks a column or holds another type than it should."""
+
+
+class OutputError(StillwatchError):
+    """The output folder cannot be written, or holds another run's results."""
+
+
+class EngineError(StillwatchError):
+    """The table engine refused or failed; the message holds the expression's name."""
+
+
+class TooFewSamplesError(StillwatchError):
+    """A test was asked for an answer that its sample cannot support."""
+
+    def __init__(self, test: str, *, needed: int, got: int) -> None:
+        super().__init__(f"{test} needs at least {needed} samples, got {got}")
+        self.test = test
+        self.needed = needed
+        self.got = got
