@@ -1,0 +1,1 @@
+"""A text as numbers: pure kernels over Arrow buffers."""

@@ -1,0 +1,140 @@
+"""Texts as sequences of word hashes, read straight from Arrow buffers.
+
+A word is a run of letters with case folded (ASCII); a run of digits is one word, whatever its value, so that numbers do not hide a
+template; each Chinese, Japanese or Korean character is a word of its own. Everything else separates.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+MAX_BYTES = 16_384
+"""Bytes of one text that are read; what follows cannot make a sketch more expensive."""
+
+MAX_TOKENS = 4_096
+"""Words of one text that are kept."""
+
+_DIGIT = 48
+_OFFSET = np.uint64(1469598103934665603)
+_PRIME = np.uint64(1099511628211)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+
+TextBuffers = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
+
+
+def text_buffers(column: pa.Array) -> TextBuffers:
+    """Offsets [n + 1], bytes and validity [n] of a string column; no text is copied but for 32-bit offsets and slices."""
+    if not pa.types.is_large_string(column.type):
+        column = column.cast(pa.large_string())
+    buffers = column.buffers()
+    offsets = (
+        np.frombuffer(buffers[1], dtype=np.int64)[column.offset : column.offset + len(column) + 1] if len(column) else np.zeros(1, np.int64)
+    )
+    data = np.frombuffer(buffers[2], dtype=np.uint8) if buffers[2] is not None and buffers[2].size else np.zeros(1, np.uint8)
+    valid = column.is_valid().to_numpy(zero_copy_only=False)
+    return offsets, data, valid
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def mix(value: Any) -> Any:
+    """A 64-bit finaliser (splitmix64), so that close inputs give unrelated hashes."""
+    value ^= value >> np.uint64(30)
+    value *= _MIX_1
+    value ^= value >> np.uint64(27)
+    value *= _MIX_2
+    return value ^ (value >> np.uint64(31))
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _separates(first: Any, second: Any, third: Any) -> Any:
+    """Whether a multi-byte character is punctuation or a symbol: Latin-1 signs, U+2000 to U+2FFF, CJK and full-width punctuation."""
+    if first == 0xC2:
+        return True
+    if first == 0xE2:
+        return True
+    if first == 0xE3 and second == 0x80:
+        return True
+    return first == 0xEF and second == 0xBC and (third < 0x90 or third > 0xBA)
+
+
+def _ascii_letters() -> npt.NDArray[np.uint64]:
+    """[128] the letter that each ASCII byte stands for: lower case, one value for all digits, 0 for what separates."""
+    letters = np.zeros(128, np.uint64)
+    for byte in range(128):
+        sign = chr(byte)
+        letters[byte] = ord(sign.lower()) if sign.isalpha() else (_DIGIT if sign.isdigit() else 0)
+    return letters
+
+
+_ASCII = _ascii_letters()
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _wide(first: Any, second: Any, third: Any) -> Any:
+    """The letter that a multi-byte character stands for, from its first three bytes; 0 for what separates."""
+    if _separates(first, second, third):
+        return np.uint64(0)
+    return (np.uint64(first) << np.uint64(16)) | (np.uint64(second) << np.uint64(8)) | np.uint64(third)
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _through_letters(data: Any, position: Any, stop: Any, hash_: Any) -> Any:
+    """Where the run of ASCII letters at `position` ends, and the hash with them; most text is such runs."""
+    while position < stop and data[position] < 0x80 and _ASCII[data[position]] > _DIGIT:
+        hash_ = (hash_ ^ _ASCII[data[position]]) * _PRIME
+        position += 1
+    return position, hash_
+
+
+@numba.njit(nogil=True, cache=True)
+def tokenise(data: Any, start: Any, stop: Any, out: Any) -> Any:
+    """Fill `out` with the word hashes of data[start:stop]; returns how many there are."""
+    count = 0
+    hash_ = _OFFSET
+    kind = 0  # of the word under way: 0 none, 1 letters, 2 digits
+    position = start
+    while position < stop and count < out.shape[0] - 2:
+        byte = data[position]
+        width = 1
+        if byte < 0x80:
+            letter = _ASCII[byte]
+            if kind == 1 and letter > _DIGIT:
+                position, hash_ = _through_letters(data, position, stop, hash_)
+                continue
+        else:
+            width = 2 if byte < 0xE0 else (3 if byte < 0xF0 else 4)
+            second = data[position + 1] if position + 1 < stop else np.uint8(0)
+            third = data[position + 2] if width > 2 and position + 2 < stop else np.uint8(0)
+            letter = _wide(byte, second, third)
+        alone = letter != 0 and (0xE3 <= byte <= 0xED or byte >= 0xEF)
+        next_kind = 0 if letter == 0 else (2 if letter == _DIGIT else 1)
+        if kind and (alone or next_kind != kind):
+            out[count] = mix(hash_)
+            count += 1
+            hash_ = _OFFSET
+        if next_kind and not (next_kind == 2 and kind == 2):
+            hash_ = (hash_ ^ letter) * _PRIME
+        kind = next_kind
+        if alone:
+            out[count] = mix(hash_)
+            count += 1
+            hash_ = _OFFSET
+            kind = 0
+        position += width
+    if kind:
+        out[count] = mix(hash_)
+        count += 1
+    return count
+
+
+def hash_words(text: str) -> npt.NDArray[np.uint64]:
+    """The word hashes of one text, as the kernels see them."""
+    data = np.frombuffer(text.encode()[:MAX_BYTES] or b" ", dtype=np.uint8)
+    out = np.empty(MAX_TOKENS, np.uint64)
+    return out[: tokenise(data, 0, len(data), out)].copy()
