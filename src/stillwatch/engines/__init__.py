@@ -1,0 +1,1 @@
+"""Where tables live: the only modules that talk to a database."""
