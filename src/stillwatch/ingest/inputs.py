@@ -1,0 +1,47 @@
+"""What a run reads: files, what they were recognised as, and what was left aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PARQUET = "parquet"
+ACCESS_LOG = "access-log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFile:
+    """One file and how to read it.
+
+    Attributes:
+        name: how it is called in counts and quarantine: as the user gave it, without the folders above that.
+        path: where it is.
+        folder: name of the folder it lies in, where that is below a folder that the user gave; else empty.
+        format: the reader's name.
+        compression: none, gzip or zstd.
+        layout: lines, array or values; parquet for tables.
+        bytes: size of the file.
+    """
+
+    name: str
+    path: Path
+    folder: str = ""
+    format: str
+    compression: str
+    layout: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputPlan:
+    """What will be read.
+
+    Attributes:
+        files: sources of exchanges, in the order in which they are read.
+        access_logs: files that only fill client_ip and user_agent of other rows.
+        ignored: (path, reason) of files found in folders that are not read.
+    """
+
+    files: tuple[InputFile, ...]
+    access_logs: tuple[InputFile, ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()

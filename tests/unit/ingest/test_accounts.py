@@ -1,0 +1,85 @@
+"""The account table means the same in Parquet, CSV and JSON Lines."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pyarrow.csv as pv
+import pyarrow.parquet as pq
+import pytest
+
+from stillwatch.engines.schema import arrow_schema
+from stillwatch.errors import SchemaError, UnreadableInputError
+from stillwatch.ingest import read_accounts
+from stillwatch.records.tables import ACCOUNTS
+
+ROWS = [
+    {"account_id": "acct_1", "created_at": "2026-01-02T03:04:05Z", "plan": "pro", "monthly_quota_tokens": 1000, "status": "active"},
+    {"account_id": "acct_2", "created_at": "2026-01-03T00:00:00Z", "plan": None, "monthly_quota_tokens": None, "status": "suspended"},
+    {"account_id": "acct_1", "created_at": "2026-01-04T00:00:00Z", "plan": "free", "monthly_quota_tokens": 1, "status": "active"},
+    {"account_id": None, "created_at": "2026-01-05T00:00:00Z", "plan": "free", "monthly_quota_tokens": 1, "status": "active"},
+    {"account_id": "acct_5", "created_at": "2026-01-05T00:00:00Z", "plan": "free", "monthly_quota_tokens": -1, "status": "active"},
+]
+
+
+@pytest.fixture(params=["parquet", "csv", "jsonl"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / f"accounts.{request.param}"
+    table = pa.Table.from_pylist(ROWS)
+    if request.param == "parquet":
+        pq.write_table(table, path)
+    elif request.param == "csv":
+        pv.write_csv(table, path)
+    else:
+        path.write_bytes(b"\n".join(orjson.dumps(row) for row in ROWS))
+    return path
+
+
+def test_every_format_gives_the_same_accounts_and_the_same_refusals(path: Path) -> None:
+    table, refused = read_accounts(path)
+    assert table.schema.equals(arrow_schema(ACCOUNTS))
+    rows = table.select(["account_id", "created_at", "plan", "monthly_quota_tokens", "status"]).to_pylist()
+    assert rows == [
+        {
+            "account_id": "acct_1",
+            "created_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+            "plan": "pro",
+            "monthly_quota_tokens": 1000,
+            "status": "active",
+        },
+        {
+            "account_id": "acct_2",
+            "created_at": datetime(2026, 1, 3, tzinfo=UTC),
+            "plan": None,
+            "monthly_quota_tokens": None,
+            "status": "suspended",
+        },
+    ]
+    assert [(row.row, row.reason) for row in refused] == [(3, "duplicate_id"), (4, "missing_account_id"), (5, "negative_number")]
+
+
+def test_a_broken_line_is_refused_alone(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.jsonl"
+    path.write_bytes(orjson.dumps(ROWS[0]) + b'\n{"account_id": \n' + orjson.dumps({"account_id": "b", "created_at": "soon"}))
+    table, refused = read_accounts(path)
+    assert table.num_rows == 1
+    assert [(row.row, row.reason) for row in refused] == [(2, "truncated"), (3, "wrong_type")]
+
+
+def test_a_table_without_account_ids_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.csv"
+    path.write_text("name,plan\nx,pro\n")
+    with pytest.raises(SchemaError, match=r"accounts\.csv: expected a column account_id, got name, plan"):
+        read_accounts(path)
+
+
+def test_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.parquet"
+    path.write_bytes(b"PAR1 torn")
+    with pytest.raises(UnreadableInputError, match=r"accounts\.parquet"):
+        read_accounts(path)
+    with pytest.raises(UnreadableInputError):
+        read_accounts(tmp_path / "none.csv")
