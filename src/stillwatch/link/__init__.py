@@ -1,0 +1,1 @@
+"""Accounts to groups: which accounts act as one, and why each belongs."""

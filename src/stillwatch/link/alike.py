@@ -1,0 +1,109 @@
+"""Accounts that draw from one source without sharing a word of it: a dealt-out list, or one clock.
+
+Two accounts' subjects are compared by the unbiased squared distance between their distributions over subject cells (the unbiased MMD of
+Gretton et al. 2012, equation 3, with a kernel that is 1 within a cell), relative to their own concentration: 0 for two samples of one
+list, whatever their sizes. Lockstep is the correlation of hourly activity after each account's own rhythm of working days and weekends
+is taken out.
+"""
+
+from __future__ import annotations
+
+import igraph
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.link.nominate import Candidate
+from stillwatch.link.profiles import Profiles, own_rhythm_removed
+from stillwatch.link.settings import LinkSettings
+
+BLOCK = 1024
+NEIGHBOURS = 12
+MOST_ACCOUNTS = 30_000
+"""Accounts compared with each other, most active first: bounds the work to a few seconds."""
+
+LOCKSTEP_ACCOUNTS = 8_000
+LOCKSTEP_SCORE = 7.0
+"""Standard deviations of hourly correlation above which two accounts move together; beyond chance among tens of millions of pairs."""
+
+
+def alike_candidates(profiles: Profiles, settings: LinkSettings) -> list[Candidate]:
+    """Candidates by likeness of subjects and by lockstep."""
+    return [*_by_subject(profiles, settings), *_by_clock(profiles, settings)]
+
+
+def _by_subject(profiles: Profiles, settings: LinkSettings) -> list[Candidate]:
+    counts = profiles.accounts.subjects.astype(np.float64)
+    totals = counts.sum(axis=1)
+    pairs = np.maximum(totals * (totals - 1), 1)
+    collision = (counts * (counts - 1)).sum(axis=1) / pairs
+    broad = (totals >= 2 * settings.least_exchanges) & (collision > 0) & (collision <= 1 / settings.broad_subjects)
+    chosen = _most_active(np.flatnonzero(broad), totals, MOST_ACCOUNTS)
+    if len(chosen) < settings.smallest_group:
+        return []
+    shares = (counts[chosen] / totals[chosen, None]).astype(np.float32)
+    own = collision[chosen].astype(np.float32)
+    noise = (2.0 / (np.sqrt(own) * totals[chosen])).astype(np.float32)
+    edges: list[npt.NDArray[np.int64]] = []
+    for start in range(0, len(chosen), BLOCK):
+        block = slice(start, start + BLOCK)
+        joint = own[block, None] + own[None, :]
+        distance = (joint - 2 * shares[block] @ shares.T) / joint
+        near = distance <= settings.alike + np.sqrt(noise[block, None] * noise[None, :])
+        edges.append(_nearest(distance, near, start))
+    return _communities("subjects", np.concatenate(edges), chosen, profiles, settings, frozenset({"subjects"}))
+
+
+def _by_clock(profiles: Profiles, settings: LinkSettings) -> list[Candidate]:
+    hours = profiles.accounts.hours
+    totals = hours.sum(axis=1, dtype=np.int64)
+    days = hours.shape[1] // 24
+    chosen = _most_active(np.flatnonzero(totals >= 2 * settings.least_exchanges), totals, LOCKSTEP_ACCOUNTS)
+    if days < 2 or len(chosen) < settings.smallest_group:
+        return []
+    residual = own_rhythm_removed(hours[chosen], profiles.start_us)
+    # what the whole service does in an hour (a release, an outage) is nobody's lockstep
+    residual -= residual.mean(axis=0, keepdims=True)
+    residual /= np.maximum(np.linalg.norm(residual, axis=1, keepdims=True), 1e-6)
+    threshold = LOCKSTEP_SCORE / np.sqrt(residual.shape[1])
+    edges: list[npt.NDArray[np.int64]] = []
+    for start in range(0, len(chosen), BLOCK):
+        closeness = residual[start : start + BLOCK] @ residual.T
+        edges.append(_nearest(-closeness, closeness >= threshold, start))
+    return _communities("lockstep", np.concatenate(edges), chosen, profiles, settings, frozenset({"lockstep"}))
+
+
+def _most_active(chosen: npt.NDArray[np.intp], totals: npt.NDArray[np.number], most: int) -> npt.NDArray[np.intp]:
+    return np.sort(chosen[np.argsort(-totals[chosen], kind="stable")[:most]])
+
+
+def _nearest(distance: npt.NDArray[np.float32], near: npt.NDArray[np.bool_], start: int) -> npt.NDArray[np.int64]:
+    """[e, 2] pairs of positions: for each row of the block its NEIGHBOURS nearest among those near enough."""
+    rows = np.arange(len(distance))
+    distance[rows, rows + start] = np.inf
+    keep = min(NEIGHBOURS, distance.shape[1] - 1)
+    best = np.argpartition(distance, keep - 1, axis=1)[:, :keep]
+    fits = np.take_along_axis(near, best, axis=1) & np.isfinite(np.take_along_axis(distance, best, axis=1))
+    return np.column_stack([np.repeat(rows + start, keep)[fits.ravel()], best.ravel()[fits.ravel()]]).astype(np.int64)
+
+
+def _communities(
+    kind: str,
+    edges: npt.NDArray[np.int64],
+    chosen: npt.NDArray[np.intp],
+    profiles: Profiles,
+    settings: LinkSettings,
+    explained: frozenset[str],
+) -> list[Candidate]:
+    """Communities of the neighbour graph (Leiden, Traag et al. 2019), each a candidate."""
+    graph = igraph.Graph(n=len(chosen), edges=edges.tolist()).simplify()
+    graph.vs["exchanges"] = profiles.accounts.counts[chosen].tolist()
+    parts = graph.community_leiden(objective_function="modularity", resolution=0.5, n_iterations=4)
+    candidates: list[Candidate] = []
+    for part in parts:
+        members = np.sort(chosen[np.asarray(part, np.int64)]).astype(np.int64)
+        if len(members) < max(5, settings.smallest_group):
+            continue
+        counts = profiles.accounts.counts[members]
+        worth = float(np.log(len(profiles.ids) / len(members)))
+        candidates.append(Candidate(kind=kind, traces=(), members=members, counts=counts, explained=explained, worth=worth))
+    return candidates

@@ -1,0 +1,67 @@
+"""A crowd around a crew: does the less alike half of a candidate still act as one, or was it carried by the other half?
+
+A wording that fourteen accounts of one operation share with thirty customers can look alike as a whole. So the members are ordered by how
+close they lie to the middle in the aspects that agreed, and the further half is tested by itself. If it does not hold, it goes, and the
+nearer half is asked the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from stillwatch.link.profiles import Profiles, own_rhythm_removed
+from stillwatch.link.settings import LinkSettings
+from stillwatch.link.validate import Tested
+
+FAR_LEVEL = 0.05
+"""P-value up to which the further half still counts as alike; it was selected for being unlike, so that 1 % would be too much to ask."""
+
+
+def held_members(test: Tested, profiles: Profiles, ask: Callable[[set[int]], Tested | None], settings: LinkSettings) -> set[int]:
+    """The candidate's accounts without those that only its nearer half carried; `ask` tests a part of the candidate."""
+    order = test.candidate.members[np.argsort(farness(test, profiles, settings), kind="stable")]
+    while len(order) >= 2 * settings.smallest_group:
+        half = len(order) // 2
+        far = ask(set(order[half:].tolist()))
+        if far is None or far.p_value is None or far.p_value <= FAR_LEVEL:
+            break
+        order = order[:half]
+    return set(order.tolist())
+
+
+def farness(test: Tested, profiles: Profiles, settings: LinkSettings) -> npt.NDArray[np.float64]:
+    """[m] how far each member lies from the others, as the sum of its ranks in the agreeing aspects that one account can show."""
+    members = test.candidate.members
+    total = np.zeros(len(members))
+    for aspect, p_value in test.p_values.items():
+        if p_value <= settings.aspect_level and aspect in _DISTANCES:
+            total += rankdata(_DISTANCES[aspect](profiles, members))
+    return total
+
+
+def _by_subject(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    counts = np.maximum(profiles.accounts.counts[members].astype(np.float64), 2)
+    means = profiles.accounts.sums[members] / counts[:, None]
+    return ((means - np.median(means, axis=0)) ** 2).sum(axis=1) - (1 - (means**2).sum(axis=1)) / (counts - 1)
+
+
+def _by_volume(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    logs = np.log(np.maximum(profiles.accounts.hours[members].sum(axis=1, dtype=np.float64), 1))
+    return np.abs(logs - np.median(logs))
+
+
+def _by_clock(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    residual = own_rhythm_removed(profiles.accounts.hours[members], profiles.start_us)
+    squares = (residual**2).sum(axis=1)
+    return -(residual @ residual.sum(axis=0) - squares) / np.maximum(np.sqrt(squares), 1e-9)
+
+
+_DISTANCES: dict[str, Callable[[Profiles, npt.NDArray[np.int64]], npt.NDArray[np.float64]]] = {
+    "subjects": _by_subject,
+    "volume": _by_volume,
+    "lockstep": _by_clock,
+}

@@ -1,0 +1,126 @@
+"""The link stage from nominations to groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import igraph
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.link.alike import alike_candidates
+from stillwatch.link.group import Group, form_groups
+from stillwatch.link.membership import weigh
+from stillwatch.link.nominate import CONTENT_KINDS, Candidate, TraceRows, nominate
+from stillwatch.link.profiles import Profiles, Watched
+from stillwatch.link.settings import LinkSettings
+from stillwatch.link.settle import corroborated, settle
+from stillwatch.link.validate import Sides, Tested, Validator
+from stillwatch.stats.multiplicity import benjamini_hochberg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """What linking found.
+
+    Attributes:
+        groups: accounts that act as one, most certain first.
+        tested: every candidate with its q-value, also those that turned out to be independent customers.
+        suspects: [A] accounts in any corroborated candidate, also those too weak to be named; they are no baseline for others.
+        untested: nominations beyond the limit of the settings.
+    """
+
+    groups: tuple[Group, ...]
+    tested: tuple[tuple[Tested, float], ...]
+    suspects: npt.NDArray[np.bool_]
+    untested: int
+
+
+class _SeededRandom:
+    """The part of Python's random interface that igraph asks for, over a named generator."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = generator
+
+    def random(self) -> float:
+        """A float in [0, 1)."""
+        return float(self._generator.random())
+
+    def randint(self, low: int, high: int) -> int:
+        """A whole number from `low` to `high`, both included."""
+        return int(self._generator.integers(low, high + 1))
+
+    def gauss(self, mean: float, deviation: float) -> float:
+        """A normal draw."""
+        return float(self._generator.normal(mean, deviation))
+
+
+def watch(candidates: list[Candidate]) -> tuple[Watched, dict[int, int]]:
+    """What the profile pass looks out for: the wordings of content candidates; and which watched trace each candidate (by index) is."""
+    content = [index for index, candidate in enumerate(candidates) if candidate.kind in CONTENT_KINDS]
+    if not content:
+        return Watched.nothing(), {}
+    owner: dict[int, int] = {}
+    for place, index in enumerate(content):
+        for trace in candidates[index].traces:
+            owner.setdefault(int(trace), place)
+    keys = np.array(sorted(owner), np.int64)
+    watched = Watched(
+        keys=keys,
+        traces=np.array([owner[key] for key in keys.tolist()], np.int64),
+        members=[candidates[index].members for index in content],
+    )
+    return watched, {index: place for place, index in enumerate(content)}
+
+
+def nominations(rows: TraceRows, exchanges: npt.NDArray[np.int64], settings: LinkSettings) -> tuple[list[Candidate], int]:
+    """The candidates that shared traces give, half of them by content at most, and how many were left out by the limit."""
+    found = nominate(rows, exchanges, settings)
+    content = [candidate for candidate in found if candidate.kind in CONTENT_KINDS]
+    others = [candidate for candidate in found if candidate.kind not in CONTENT_KINDS]
+    room = max(settings.nominations // 2, settings.nominations - len(others))
+    kept = [*content[:room], *others[: settings.nominations - min(room, len(content))]]
+    return kept, len(found) - len(kept)
+
+
+def link_accounts(
+    rows: TraceRows,
+    candidates: list[Candidate],
+    watched: dict[int, int],
+    profiles: Profiles,
+    sides: Sides,
+    settings: LinkSettings,
+    generator: np.random.Generator,
+    *,
+    untested: int = 0,
+) -> Linked:
+    """Validate every candidate, add those by likeness, and form groups."""
+    igraph.set_random_number_generator(_SeededRandom(generator))
+    validator = Validator(profiles, rows, sides, settings, generator)
+    tested = [validator.test(candidate, _rows_of(profiles, watched, index)) for index, candidate in enumerate(candidates)]
+    tested += [validator.test(candidate, None) for candidate in alike_candidates(profiles, settings)]
+    judged = _with_q_values(tested)
+    carriers = [_rows_of(profiles, watched, index) for index in range(len(tested))]
+    blocks = settle(judged, validator, carriers, lambda block: set(weigh(block, rows, profiles, settings)[0].tolist()), settings)
+    groups = form_groups(blocks, rows, profiles, settings)
+    suspects = np.zeros(len(profiles.ids), np.bool_)
+    for test, q_value in judged:
+        if corroborated(test, q_value, settings):
+            suspects[test.candidate.members] = True
+    return Linked(groups=tuple(groups), tested=tuple(judged), suspects=suspects, untested=untested)
+
+
+def _rows_of(profiles: Profiles, watched: dict[int, int], index: int) -> npt.NDArray[np.int64] | None:
+    """The rows of `profiles.carriers` that belong to candidate number `index`; None where it is judged by whole accounts."""
+    return _carriers(profiles, watched[index]) if index in watched else None
+
+
+def _carriers(profiles: Profiles, trace: int) -> npt.NDArray[np.int64]:
+    return np.flatnonzero(profiles.carrier_trace == trace).astype(np.int64)
+
+
+def _with_q_values(tested: list[Tested]) -> list[tuple[Tested, float]]:
+    """Candidates that could not be tested get q = 1."""
+    able = [test for test in tested if test.p_value is not None]
+    q_values = iter(benjamini_hochberg([test.p_value for test in able if test.p_value is not None]).tolist()) if able else iter(())
+    return [(test, next(q_values) if test.p_value is not None else 1.0) for test in tested]

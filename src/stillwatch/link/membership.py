@@ -1,0 +1,142 @@
+"""How strongly each account belongs to a block, and which are too weak to be named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from stillwatch.link.nominate import CONTENT_KINDS, SHARED_KINDS, TraceRows
+from stillwatch.link.profiles import Profiles, own_rhythm_removed
+from stillwatch.link.settings import LinkSettings
+from stillwatch.link.validate import Tested
+
+ROUNDS = 30
+PUBLIC = 3
+"""Accounts outside the block that send a prompt from which it counts as a public item."""
+
+SURE = 0.001
+"""P-value of a likeness from which every single member is expected to show it; a fainter one is true of most only."""
+
+LEAST_SPREAD = 0.01
+"""Of squared distances between subjects: a block of twins does not make an outsider of a cousin."""
+
+OUT_OF_LINE = 0.2
+"""What is left of a membership for each validated likeness that the member itself does not show."""
+
+
+@dataclass(slots=True)
+class Block:
+    """Accounts that stand as one, and the candidates that say so, most certain first."""
+
+    members: set[int]
+    tested: list[Tested]
+    q_value: float
+
+
+def weigh(
+    block: Block, rows: TraceRows, profiles: Profiles, settings: LinkSettings
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The block's accounts that are strong enough to be named, and how strong each is, 0 to 1."""
+    exchanges = profiles.accounts.hours.sum(axis=1, dtype=np.int64)
+    members, strength = _membership(block, rows, exchanges, len(profiles.ids))
+    strength = strength * _consistency(block, members, rows, exchanges, profiles, settings)
+    kept = strength >= settings.least_membership
+    return members[kept], strength[kept]
+
+
+def _membership(
+    block: Block, rows: TraceRows, exchanges: npt.NDArray[np.int64], accounts: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Members and how strongly each belongs: the leading eigenvector of the weighted account-by-evidence graph.
+
+    Pruning by it follows Luceri et al. 2024. An account's tie to a wording is the share of its exchanges that carry it, against the
+    median member's; what they merely have in common with the market is worth little by its rarity.
+    """
+    columns: list[npt.NDArray[np.float64]] = []
+    for test in block.tested:
+        candidate = test.candidate
+        tie = np.zeros(accounts)
+        if candidate.kind in CONTENT_KINDS:
+            share = candidate.counts / np.maximum(exchanges[candidate.members], 1)
+            tie[candidate.members] = np.minimum(1.0, share / max(float(np.median(share)), 1e-9))
+        else:
+            tie[candidate.members] = 1.0
+        columns.append(tie * max(candidate.worth, 0.5))
+    ties = np.column_stack(columns)
+    members = np.array(sorted(block.members), np.int64)
+    shared = _shared_ties(rows, members)
+    matrix = sparse.csr_array(sparse.hstack([sparse.csr_array(ties[members]), shared]))
+    strength = np.ones(len(members))
+    for _ in range(ROUNDS):
+        strength = matrix @ (matrix.T @ strength)
+        strength /= max(float(strength.max()), 1e-12)
+    return members, np.minimum(1.0, strength / max(float(np.quantile(strength, 0.75)), 1e-12))
+
+
+def _consistency(
+    block: Block,
+    members: npt.NDArray[np.int64],
+    rows: TraceRows,
+    exchanges: npt.NDArray[np.int64],
+    profiles: Profiles,
+    settings: LinkSettings,
+) -> npt.NDArray[np.float64]:
+    """[m] 0 to 1: whether each member itself shows the likenesses that the group was validated by.
+
+    A likeness of the whole may be owed to most of its members; one who does not share it loses weight, and may be pruned.
+    """
+    found = block.tested[0].p_values
+    agreed = {aspect for aspect, p_value in found.items() if p_value <= SURE}
+    factor = np.ones(len(members))
+    if "infrastructure" in agreed:
+        shared = np.asarray((_shared_ties(rows, members, at_least=2) > 0).sum(axis=1)).ravel()
+        factor[shared < 0.5 * np.median(shared)] *= OUT_OF_LINE
+    # to lie three deviations off in volume is rare in any group; to be off beat for a while is not
+    if found.get("volume", 1.0) <= settings.aspect_level:
+        logs = np.log(np.maximum(exchanges[members], 1))
+        factor[np.abs(logs - np.median(logs)) > 3 * max(0.15, float(np.median(np.abs(logs - np.median(logs)))) * 1.4826)] *= OUT_OF_LINE
+    if "subjects" in agreed:
+        factor[_far_off(profiles, members)] *= OUT_OF_LINE
+    if "lockstep" in agreed:
+        residual = own_rhythm_removed(profiles.accounts.hours[members], profiles.start_us)
+        together = residual @ (residual.sum(axis=0)) - (residual**2).sum(axis=1)
+        factor[together <= 0] *= OUT_OF_LINE
+    known = public_prompts(rows, members, exchanges)
+    if np.median(known) < settings.public_share:
+        factor[known >= settings.public_share] *= OUT_OF_LINE
+    return factor
+
+
+def _far_off(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """[m] whether a member's subjects lie much further from the block's centre than its other members' do."""
+    counts = np.maximum(profiles.accounts.counts[members].astype(np.float64), 2)
+    means = profiles.accounts.sums[members] / counts[:, None]
+    noise = (1 - (means**2).sum(axis=1)) / (counts - 1)
+    distance = ((means - np.median(means, axis=0)) ** 2).sum(axis=1) - noise
+    middle = np.median(distance)
+    spread = 1.4826 * np.median(np.abs(distance - middle))
+    return distance > middle + 6 * max(spread, LEAST_SPREAD)
+
+
+def public_prompts(rows: TraceRows, members: npt.NDArray[np.int64], exchanges: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """[m] share of each member's exchanges whose prompt PUBLIC accounts outside the block sent as well: test sets and assignments."""
+    inside = np.isin(rows.account, members)
+    outside = np.bincount(rows.trace[~inside], minlength=len(rows.values))
+    public = (rows.kinds == "prompt") & (outside >= PUBLIC)
+    kept = inside & public[rows.trace]
+    counts = np.bincount(rows.account[kept], weights=rows.count[kept], minlength=rows.accounts)
+    return counts[members] / np.maximum(exchanges[members], 1)
+
+
+def _shared_ties(rows: TraceRows, members: npt.NDArray[np.int64], at_least: int = 1) -> Any:
+    """[m, T] members by traces of infrastructure that `at_least` of them carry, weighed by rarity, so that no address outweighs content."""
+    place = np.full(rows.accounts, -1, np.int64)
+    place[members] = np.arange(len(members))
+    kept = (place[rows.account] >= 0) & np.isin(rows.kinds, SHARED_KINDS)[rows.trace]
+    inside = np.bincount(rows.trace[kept], minlength=len(rows.values))
+    weight = 0.25 * rows.worth()[rows.trace[kept]] * (inside[rows.trace[kept]] >= at_least)
+    return sparse.csr_array((weight, (place[rows.account[kept]], rows.trace[kept])), shape=(len(members), len(rows.values)))

@@ -1,0 +1,142 @@
+"""Which validated candidates stand, when candidates overlap: the most certain first, the others only by what is left of them.
+
+A popular phrase may be carried by a campaign and by two hundred customers. Its candidate looks alike because of the campaign alone. So the
+campaign, which its own wording shows with more certainty, is settled first; the phrase's other carriers are then tested without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.link.halving import held_members
+from stillwatch.link.membership import Block
+from stillwatch.link.nominate import CONTENT_KINDS, Candidate
+from stillwatch.link.settings import LinkSettings
+from stillwatch.link.validate import Tested, Validator
+
+OVERLAP = 0.5
+"""Share of the smaller, of a candidate and a settled block, from which the candidate is another sign of the same block."""
+
+NESTED, COMPARABLE = 0.8, 0.3
+"""A likeness that takes in this share of a block, which is at least this share of it, is a wider view of the same block."""
+
+KIND_ASPECTS = frozenset({"volume", "manner"})
+"""Likenesses that customers of one kind have anyway."""
+
+REMNANT = 0.2
+"""Share of a wording's carriers that may join a block without a test of their own; the weak among them are pruned by their membership."""
+
+
+def settle(
+    judged: list[tuple[Tested, float]],
+    validator: Validator,
+    carriers: list[npt.NDArray[np.int64] | None],
+    pruned: Callable[[Block], set[int]],
+    settings: LinkSettings,
+) -> list[Block]:
+    """Blocks of accounts; no account is in two.
+
+    Args:
+        judged: candidates with their q-values.
+        validator: tests what is left of a candidate.
+        carriers: per candidate, its rows in the profiles' carriers; None where it is judged by whole accounts.
+        pruned: gives a block's members without the weak ones.
+        settings: levels and bounds.
+    """
+    blocks: list[Block] = []
+    valid = [pair for pair in enumerate(judged) if corroborated(*pair[1], settings)]
+    strict = settings.level / max(1, len(valid))
+    for index, (test, q_value) in sorted(valid, key=lambda pair: _precedence(pair[1][0])):
+        members = set(test.candidate.members.tolist())
+        rest = members.difference(*(block.members for block in blocks))
+        if rest == members:
+            held = held_members(test, validator.profiles, _asker(test, validator, carriers[index], settings), settings)
+            _place(blocks, Block(members=held, tested=[test], q_value=q_value), pruned)
+            continue
+        again = _again(test, rest, validator, carriers[index], settings)
+        stands = again is not None and again.p_value is not None and again.p_value <= strict and corroborated(again, q_value, settings)
+        homes = [block for block in blocks if _kin(test.candidate, members, block)]
+        if homes:
+            home = _joined(blocks, homes)
+            home.tested.append(test)
+            small = test.candidate.kind in CONTENT_KINDS and len(rest) <= REMNANT * len(members)
+            if stands or small:
+                home.members |= rest
+            home.members = pruned(home)
+        elif stands and again is not None:
+            held = held_members(again, validator.profiles, _asker(test, validator, carriers[index], settings), settings)
+            _place(blocks, Block(members=held, tested=[again], q_value=q_value), pruned)
+    return [block for block in blocks if block.members]
+
+
+def _joined(blocks: list[Block], homes: list[Block]) -> Block:
+    """One block of several that a candidate is kin to; the first takes the others in."""
+    first, *others = homes
+    for other in others:
+        first.members |= other.members
+        first.tested.extend(other.tested)
+        blocks.remove(other)
+    return first
+
+
+def _place(blocks: list[Block], block: Block, pruned: Callable[[Block], set[int]]) -> None:
+    block.members = pruned(block)
+    if block.members:
+        blocks.append(block)
+
+
+def _kin(candidate: Candidate, members: set[int], home: Block) -> bool:
+    """Whether the candidate is another sign of the block: a wording that overlaps the smaller by half, or a likeness of about its size."""
+    shared = len(home.members & members)
+    if candidate.kind in CONTENT_KINDS:
+        return shared >= OVERLAP * min(len(members), len(home.members))
+    return shared >= OVERLAP * len(members) or (shared >= NESTED * len(home.members) and len(home.members) >= COMPARABLE * len(members))
+
+
+def _asker(
+    test: Tested, validator: Validator, carriers: npt.NDArray[np.int64] | None, settings: LinkSettings
+) -> Callable[[set[int]], Tested | None]:
+    """A function that tests a part of the candidate."""
+    return lambda part: _again(test, part, validator, carriers, settings)
+
+
+def _again(
+    test: Tested, rest: set[int], validator: Validator, carriers: npt.NDArray[np.int64] | None, settings: LinkSettings
+) -> Tested | None:
+    """The candidate tested without the accounts that are settled; None where too few are left."""
+    if len(rest) < settings.smallest_group:
+        return None
+    return validator.test(_part(test.candidate, rest), _rows_within(validator, carriers, rest), test.candidate.members)
+
+
+def corroborated(test: Tested, q_value: float, settings: LinkSettings) -> bool:
+    """Significant together, in several aspects one by one, and in one at least that a mere kind of customer does not show.
+
+    Nightly build jobs are alike in volume and manner without being anybody's pool; what one operation adds is one list, one clock, one
+    infrastructure, one set of parameters, or replacements that stand ready.
+    """
+    agreeing = sum(p_value <= settings.aspect_level for p_value in test.p_values.values())
+    telling = any(p_value <= settings.level for aspect, p_value in test.p_values.items() if aspect not in KIND_ASPECTS)
+    return q_value <= settings.level and agreeing >= settings.corroborations and telling
+
+
+def _precedence(test: Tested) -> tuple[int, float, int]:
+    """Shared wording before shared infrastructure before mere likeness; then the more certain; then the larger."""
+    candidate = test.candidate
+    order = 0 if candidate.kind in CONTENT_KINDS else (1 if candidate.traces else 2)
+    return (order, test.p_value if test.p_value is not None else 2.0, -len(candidate.members))
+
+
+def _part(candidate: Candidate, kept: set[int]) -> Candidate:
+    inside = np.isin(candidate.members, sorted(kept))
+    return replace(candidate, members=candidate.members[inside], counts=candidate.counts[inside])
+
+
+def _rows_within(validator: Validator, carriers: npt.NDArray[np.int64] | None, kept: set[int]) -> npt.NDArray[np.int64] | None:
+    if carriers is None:
+        return None
+    return carriers[np.isin(validator.account_of(carriers), sorted(kept))]

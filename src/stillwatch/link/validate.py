@@ -1,0 +1,310 @@
+"""Do the accounts of a candidate act as one, or as so many customers? Asked in aspects that the nominating trace does not explain.
+
+Each aspect is a statistic of a set of accounts, larger when its typical member is more like the others (see `likeness`). It is compared
+with random sets of other accounts of the same size, like volume and the same language (language is matched so that it can never count as
+likeness). The logs of the aspects' p-values are summed (Fisher 1932) and the sum is compared with the same sum of the random sets, which
+carries their dependence.
+
+Null hypothesis: given the shared trace, the accounts are independent customers, as any others of their volume and language.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.stats import rankdata
+
+from stillwatch.errors import TooFewSamplesError
+from stillwatch.link import likeness
+from stillwatch.link.nominate import SHARED_KINDS, Candidate, TraceRows
+from stillwatch.link.profiles import Moments, Profiles, own_rhythm_removed
+from stillwatch.link.settings import LinkSettings
+from stillwatch.stats import seeds
+from stillwatch.stats.conformal import tail_p_values
+from stillwatch.stats.homogeneity import random_sets
+
+POOL = 5_000
+"""Accounts from which random sets are drawn, themselves a random sample: enough for any set, and bounded."""
+
+ASPECTS = ("subjects", "manner", "volume", "lockstep", "infrastructure", "parameters", "failover")
+FLOOR = 1e-6
+"""Smallest p-value, of one aspect and of all: a tail fitted to some hundred sets is not believed further."""
+
+_NOT_INFRASTRUCTURE = ("prompt", "parameters")
+_UNHEARD = {
+    "infrastructure": "the log carries no address, payment, sign-up or session that two accounts share",
+    "manner": "the log carries neither texts nor tokens nor turns",
+    "parameters": "the log carries no request parameters that two accounts share",
+    "failover": "no account began within the hour after another was stopped, or the accounts table has no status",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """A candidate and what its aspects say.
+
+    Attributes:
+        p_values: per aspect that could be tested.
+        p_value: of all of them together; None: fewer than the needed aspects could be tested.
+        silent: per aspect that could not be tested, why.
+        levels: per aspect, the candidate's statistic and the median of the random sets'.
+    """
+
+    candidate: Candidate
+    p_values: dict[str, float]
+    p_value: float | None
+    silent: dict[str, str]
+    levels: dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """What the aspects read, per row (an account of the pool, or a member)."""
+
+    account: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.float64]
+    volumes: npt.NDArray[np.float64]
+    sums: npt.NDArray[np.float64]
+    residual: npt.NDArray[np.float32]
+    language: npt.NDArray[np.int64]
+    shared: sparse.csr_array
+    parameters: sparse.csr_array
+    follows: sparse.csr_array
+    manner: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """What the aspects read besides profiles and traces.
+
+    Attributes:
+        follows: [A, A] which account began within the hour after which was stopped.
+        manner: [A, F] how accounts use the model, whatever the subject: lengths, turns, yield; NaN: unknown.
+    """
+
+    follows: sparse.csr_array
+    manner: npt.NDArray[np.float64]
+
+
+class Validator:
+    """Holds the pool of independent customers; `test` asks about one candidate after the other."""
+
+    def __init__(
+        self,
+        profiles: Profiles,
+        rows: TraceRows,
+        sides: Sides,
+        settings: LinkSettings,
+        generator: np.random.Generator,
+    ) -> None:
+        self._profiles = profiles
+        self._exchanges = profiles.accounts.hours.sum(axis=1, dtype=np.int64)
+        self._settings = settings
+        self._carrying = np.zeros(0, np.int64)
+        self._seed = int(generator.integers(1 << 62))
+        self._generator = generator
+        self._worth = rows.worth()
+        self._shared = _carried(rows, tuple(kind for kind in SHARED_KINDS if kind not in _NOT_INFRASTRUCTURE))
+        self._parameters = _carried(rows, ("parameters",))
+        self._prompts: Any = _carried(rows, ("prompt",), counted=True)
+        self._follows = sides.follows
+        self._manner = _ranked(sides.manner)
+        able = np.flatnonzero(profiles.accounts.counts >= settings.least_exchanges)
+        pool = np.sort(generator.choice(able, POOL, replace=False)) if len(able) > POOL else able
+        self._pool = self._rows(pool.astype(np.int64), profiles.accounts, pool)
+
+    def test(self, candidate: Candidate, carriers: npt.NDArray[np.int64] | None, whole: npt.NDArray[np.int64] | None = None) -> Tested:
+        """Compare the candidate with random sets of accounts that do not carry what it carries.
+
+        `carriers` are its rows in `profiles.carriers`, None to use whole accounts; `whole` are the accounts of the candidate that it is a
+        part of, None if it is one itself.
+        """
+        self._carrying = candidate.members if whole is None else whole
+        # every candidate has draws of its own, so that its answer does not depend on which others are asked
+        digest = hashlib.sha256(candidate.members.tobytes()).hexdigest()
+        self._generator = seeds.generator(self._seed, f"{candidate.kind}/{digest}")
+        members = self._members(candidate, carriers)
+        explained = candidate.explained
+        if self._shared_task(candidate) >= self._settings.shared_task:
+            explained |= {"subjects", "volume", "manner"}
+        if carriers is not None and self._subjects_of(carriers) < self._settings.narrow_subjects:
+            # a wording that is itself about something makes its carriers alike in what they ask with it
+            explained |= {"subjects"}
+        silent = dict.fromkeys(sorted(explained), "explained by what the accounts share")
+        if len(members.account) < self._settings.smallest_group:
+            reason = f"fewer than {self._settings.smallest_group} members have enough exchanges"
+            return Tested(candidate=candidate, p_values={}, p_value=None, silent=dict.fromkeys(ASPECTS, reason) | silent, levels={})
+        first = self._compare(candidate, members, explained, dict(silent), self._settings.draws)
+        if first.p_value is None or first.p_value > self._settings.promising:
+            return first
+        # a promising candidate is asked again, with fresh and more random sets; only the second answer counts
+        return self._compare(candidate, members, explained, silent, self._settings.confirming_draws)
+
+    def _compare(self, candidate: Candidate, members: _Rows, explained: frozenset[str], silent: dict[str, str], draws: int) -> Tested:
+        rows = _stacked(self._pool, members)
+        chosen = np.arange(len(self._pool.account), len(rows.account))
+        eligible = ~np.isin(rows.account, self._carrying)
+        volume = np.floor(np.log2(rows.counts)).astype(np.int64)
+        matched = self._random_sets([rows.language * 64 + volume, rows.language], chosen, eligible, draws)
+        # an aspect that is about volume cannot be matched on it, so it has sets of its own, independent of the others'
+        unmatched = self._random_sets([rows.language], chosen, eligible, draws)
+        results: dict[str, tuple[float, npt.NDArray[np.float64]]] = {}
+        for aspect in ASPECTS:
+            sets = unmatched if aspect == "volume" else matched
+            if aspect in explained:
+                continue
+            if self._unheard(aspect):
+                silent[aspect] = _UNHEARD[aspect]
+            elif sets is None:
+                silent[aspect] = "too few other accounts of like volume and language to compare with"
+            else:
+                statistics = self._statistic(aspect, rows, np.vstack([chosen[None, :], sets]))
+                results[aspect] = (float(statistics[0]), statistics[1:])
+        return self._combined(candidate, results, silent)
+
+    @property
+    def profiles(self) -> Profiles:
+        """The accounts that candidates are made of."""
+        return self._profiles
+
+    def account_of(self, carriers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The accounts of rows of `profiles.carriers`."""
+        return self._profiles.carrier_account[carriers]
+
+    def _subjects_of(self, carriers: npt.NDArray[np.int64]) -> float:
+        """Effective number of subjects of the exchanges that carry the wording."""
+        counts = self._profiles.carriers.subjects[carriers].sum(axis=0, dtype=np.float64)
+        colliding = float((counts * (counts - 1)).sum())
+        return float(counts.sum() * (counts.sum() - 1)) / colliding if colliding > 0 else float(counts.sum())
+
+    def _shared_task(self, candidate: Candidate) -> float:
+        """Share of the candidate's exchanges whose prompt another of its accounts sent as well: a test set or an assignment, not a list."""
+        inside = np.zeros(self._prompts.shape[0], bool)
+        inside[candidate.members] = True
+        counts = self._prompts[candidate.members]
+        sharing = np.asarray((counts > 0).sum(axis=0)).ravel()
+        return float(counts[:, sharing >= 2].sum()) / max(1.0, float(self._exchanges[inside].sum()))
+
+    def _unheard(self, aspect: str) -> bool:
+        """Whether the log carries nothing that the aspect could be read from."""
+        sources = {
+            "infrastructure": self._shared.nnz,
+            "parameters": self._parameters.nnz,
+            "failover": self._follows.nnz,
+            "manner": self._manner.size,
+        }
+        return sources.get(aspect, 1) == 0
+
+    def _members(self, candidate: Candidate, carriers: npt.NDArray[np.int64] | None) -> _Rows:
+        moments = self._profiles.accounts if carriers is None else self._profiles.carriers
+        places = candidate.members if carriers is None else carriers
+        accounts = candidate.members if carriers is None else self._profiles.carrier_account[carriers]
+        able = moments.counts[places] >= max(5, self._settings.least_exchanges // 2)
+        places, accounts = places[able], accounts[able]
+        if len(places) > self._settings.sample:
+            picked = np.sort(self._generator.choice(len(places), self._settings.sample, replace=False))
+            places, accounts = places[picked], accounts[picked]
+        return self._rows(accounts, moments, places)
+
+    def _rows(self, accounts: npt.NDArray[np.int64], moments: Moments, places: npt.NDArray[np.integer]) -> _Rows:
+        return _Rows(
+            account=accounts,
+            counts=moments.counts[places].astype(np.float64),
+            volumes=self._exchanges[accounts].astype(np.float64),
+            sums=moments.sums[places].astype(np.float64),
+            residual=own_rhythm_removed(moments.hours[places], self._profiles.start_us),
+            language=moments.languages[places].argmax(axis=1).astype(np.int64),
+            shared=self._shared[accounts],
+            parameters=self._parameters[accounts],
+            follows=self._follows[accounts],
+            manner=self._manner[accounts],
+        )
+
+    def _random_sets(
+        self, strata: list[npt.NDArray[np.int64]], chosen: npt.NDArray[np.integer], eligible: npt.NDArray[np.bool_], draws: int
+    ) -> npt.NDArray[np.int64] | None:
+        """Sets matched as closely as the pool allows; None where even the coarsest match fails."""
+        for stratum in strata:
+            try:
+                return random_sets(self._generator, stratum, chosen, draws, eligible=eligible)
+            except TooFewSamplesError:
+                continue
+        return None
+
+    def _statistic(self, aspect: str, rows: _Rows, sets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """[draws] larger where the typical account of a set is more like the others in `aspect`."""
+        match aspect:
+            case "subjects":
+                return likeness.by_subject(rows.counts, rows.sums, sets)
+            case "volume":
+                return likeness.by_volume(rows.volumes, sets)
+            case "lockstep":
+                return likeness.by_clock(rows.residual, sets)
+            case "manner":
+                return likeness.by_manner(rows.manner, sets)
+            case "failover":
+                return likeness.by_succession(rows.follows, rows.account, sets)
+            case _:
+                carried = rows.parameters if aspect == "parameters" else rows.shared
+                return likeness.by_traces(carried, self._worth, sets)
+
+    def _combined(self, candidate: Candidate, results: dict[str, tuple[float, npt.NDArray[np.float64]]], silent: dict[str, str]) -> Tested:
+        p_values = {aspect: _beyond(value, null) for aspect, (value, null) in results.items()}
+        levels = {aspect: (value, float(np.median(null))) for aspect, (value, null) in results.items()}
+        p_value = None
+        if len(results) >= self._settings.corroborations:
+            observed = -sum(np.log(p) for p in p_values.values())
+            null = -np.log([_leave_one_out(values) for _, values in results.values()]).sum(axis=0)
+            p_value = max(FLOOR, float(tail_p_values(np.array([observed]), null).p[0]))
+        return Tested(candidate=candidate, p_values=p_values, p_value=p_value, silent=silent, levels=levels)
+
+
+def _ranked(manner: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """[A, F] each feature as its rank among the accounts, 0 to 1, ties in the middle; unknown values stand in the middle; empty ones go."""
+    known = manner[:, ~np.isnan(manner).all(axis=0)]
+    ranks = np.full(known.shape, 0.5)
+    for column in range(known.shape[1]):
+        given = ~np.isnan(known[:, column])
+        ranks[given, column] = rankdata(known[given, column]) / (given.sum() + 1)
+    return ranks
+
+
+def _beyond(value: float, null: npt.NDArray[np.float64]) -> float:
+    """P-value of a set's statistic; above every random set by the fitted tail, but never below FLOOR."""
+    return max(FLOOR, float(tail_p_values(np.array([value]), null).p[0]))
+
+
+def _leave_one_out(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """P-value of each random set's statistic against the others, the largest by the same tail as a candidate's."""
+    ordered = np.sort(values)
+    p_values = (len(values) - np.searchsorted(ordered, values, side="left")) / len(values)
+    top = int(values.argmax())
+    p_values[top] = _beyond(float(values[top]), np.delete(values, top))
+    return p_values
+
+
+def _carried(rows: TraceRows, kinds: tuple[str, ...], *, counted: bool = False) -> sparse.csr_array:
+    """[A, T] which account carries which trace of `kinds`: 1, or in how many exchanges."""
+    kept = np.isin(rows.kinds, kinds)[rows.trace]
+    values = rows.count[kept].astype(np.float32) if counted else np.ones(int(kept.sum()), np.float32)
+    return sparse.csr_array((values, (rows.account[kept], rows.trace[kept])), shape=(rows.accounts, len(rows.values)))
+
+
+def _stacked(pool: _Rows, members: _Rows) -> _Rows:
+    return _Rows(
+        account=np.concatenate([pool.account, members.account]),
+        counts=np.concatenate([pool.counts, members.counts]),
+        volumes=np.concatenate([pool.volumes, members.volumes]),
+        sums=np.concatenate([pool.sums, members.sums]),
+        residual=np.concatenate([pool.residual, members.residual]),
+        language=np.concatenate([pool.language, members.language]),
+        shared=sparse.csr_array(sparse.vstack([pool.shared, members.shared])),
+        parameters=sparse.csr_array(sparse.vstack([pool.parameters, members.parameters])),
+        follows=sparse.csr_array(sparse.vstack([pool.follows, members.follows])),
+        manner=np.concatenate([pool.manner, members.manner]),
+    )

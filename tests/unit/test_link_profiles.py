@@ -1,0 +1,160 @@
+"""Profiles: sums over exchanges, against a plain recomputation, whatever the batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pytest
+
+from stillwatch.engines.schema import arrow_schema
+from stillwatch.errors import UnreadableInputError
+from stillwatch.link.profiles import HOUR_US, PROFILE_COLUMNS, QUANTUM, Moments, Profiles, Watched, build_profiles, own_rhythm_removed
+from stillwatch.records.tables import SKETCHED
+from stillwatch.sketch.codebook import DIMENSIONS
+from stillwatch.stats.seeds import generator
+
+CELLS = 7
+START_US = 1_788_739_200_000_000  # Monday 2026-09-07, midnight UTC
+HOURS = 60
+IDS = np.array([f"a{number}" for number in range(6)], np.str_)
+# trace 0 has two fingerprints and trace 1 is a system key
+WATCHED = Watched(
+    keys=np.array([-50, 7, 90], np.int64),
+    traces=np.array([0, 0, 1], np.int64),
+    members=[np.array([0, 1, 2], np.int64), np.array([1, 3], np.int64)],
+)
+SCHEMA = pa.schema([arrow_schema(SKETCHED).field(name) for name in PROFILE_COLUMNS])
+
+
+def _rows(count: int = 400, seed: int = 1) -> list[dict[str, Any]]:
+    rng = generator(seed, "profile rows")
+    rows: list[dict[str, Any]] = []
+    for _ in range(count):
+        text = rng.random() < 0.9
+        vector = rng.integers(-127, 128, DIMENSIONS).astype(np.int8)
+        wording = sorted({int(value) for value in rng.choice([-50, 7, 8, 9, 10], int(rng.integers(0, 5)))})
+        rows.append(
+            {
+                "account_id": str(rng.choice(IDS)),
+                "started_at": START_US + int(rng.integers(0, HOURS * HOUR_US)),
+                "subject": int(rng.integers(0, CELLS)) if text else None,
+                "embedding": vector.tobytes() if text else None,
+                "language": int(rng.integers(0, 13)) if text else None,
+                "wording": wording if text else None,
+                "system_key": int(rng.choice([90, 91])) if rng.random() < 0.4 else None,
+            }
+        )
+    return rows
+
+
+def _built(rows: list[dict[str, Any]], batch: int, watched: Watched = WATCHED) -> Profiles:
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    return build_profiles(
+        table.combine_chunks().to_batches(max_chunksize=batch),
+        IDS,
+        watched,
+        start_us=START_US,
+        stop_us=START_US + HOURS * HOUR_US - 1,
+        cells=CELLS,
+    )
+
+
+def _plain(rows: list[dict[str, Any]]) -> dict[str, npt.NDArray[Any]]:
+    """The same sums, one row at a time."""
+    sums = np.zeros(DIMENSIONS)
+    hours, subjects, languages = np.zeros(HOURS, int), np.zeros(CELLS, int), np.zeros(16, int)
+    known = 0
+    for row in rows:
+        hours[(row["started_at"] - START_US) // HOUR_US] += 1
+        languages[row["language"] or 0] += 1
+        if row["embedding"] is not None:
+            known += 1
+            sums += np.frombuffer(row["embedding"], np.int8)
+            subjects[row["subject"]] += 1
+    return {"counts": np.array(known), "sums": sums / QUANTUM, "hours": hours, "subjects": subjects, "languages": languages}
+
+
+def _same(moments: Moments, owner: int, plain: dict[str, npt.NDArray[Any]]) -> None:
+    for name, expected in plain.items():
+        found = getattr(moments, name)[owner]
+        assert np.array_equal(found, expected), (name, owner)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 64, 1000])
+def test_accounts_hold_the_plain_sums_whatever_the_batches(batch: int) -> None:
+    rows = _rows()
+    profiles = _built(rows, batch)
+    for owner, name in enumerate(IDS.tolist()):
+        _same(profiles.accounts, owner, _plain([row for row in rows if row["account_id"] == name]))
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+def test_carriers_hold_only_the_exchanges_that_carry_the_trace_each_once(batch: int) -> None:
+    rows = _rows()
+    profiles = _built(rows, batch)
+    assert profiles.carrier_trace.tolist() == [0, 0, 0, 1, 1]
+    assert profiles.carrier_account.tolist() == [0, 1, 2, 1, 3]
+    for place, (trace, account) in enumerate(zip(profiles.carrier_trace.tolist(), profiles.carrier_account.tolist(), strict=True)):
+        mine = [row for row in rows if row["account_id"] == IDS[account]]
+        if trace == 0:
+            # an exchange with both fingerprints of the trace stands here once
+            carrying = [row for row in mine if row["wording"] and {-50, 7} & set(row["wording"])]
+            assert any({-50, 7} <= set(row["wording"]) for row in carrying)
+        else:
+            carrying = [row for row in mine if row["system_key"] == 90]
+        assert 0 < len(carrying) < len(mine)
+        _same(profiles.carriers, place, _plain(carrying))
+
+
+def test_a_carrier_has_no_more_than_its_account() -> None:
+    profiles = _built(_rows(), 100)
+    for name in ("counts", "hours", "subjects", "languages"):
+        assert np.all(getattr(profiles.carriers, name) <= getattr(profiles.accounts, name)[profiles.carrier_account])
+
+
+def test_the_order_of_rows_does_not_change_a_bit() -> None:
+    rows = _rows()
+    first, second = _built(rows, 50), _built(rows[::-1], 33)
+    for name in ("counts", "sums", "hours", "subjects", "languages"):
+        assert np.array_equal(getattr(first.accounts, name), getattr(second.accounts, name))
+        assert np.array_equal(getattr(first.carriers, name), getattr(second.carriers, name))
+
+
+def test_nothing_watched_leaves_no_carriers() -> None:
+    profiles = _built(_rows(50), 10, Watched.nothing())
+    assert len(profiles.carriers.counts) == len(profiles.carrier_trace) == 0
+    assert int(profiles.accounts.hours.sum()) == 50
+
+
+def test_an_account_that_the_list_lacks_is_an_error_and_is_not_named() -> None:
+    row = {**_rows(1)[0], "account_id": "private name"}
+    with pytest.raises(UnreadableInputError, match="list of accounts lacks") as caught:
+        _built([row], 10)
+    assert "private name" not in str(caught.value)
+
+
+def test_a_steady_rhythm_of_working_days_and_weekends_leaves_nothing() -> None:
+    """Two weeks of office hours with quiet weekends: its own rhythm, so no lockstep with anybody."""
+    day = np.zeros(24)
+    day[9:17] = 5
+    weekend = np.zeros(24)
+    weekend[20] = 2
+    hours = np.concatenate([weekend if number % 7 >= 5 else day for number in range(14)]).astype(np.uint32)[None, :]
+    assert np.abs(own_rhythm_removed(hours, START_US)).max() < 1e-6
+    # begun on another weekday, the same hours are an unusual week
+    assert np.abs(own_rhythm_removed(hours, START_US + 24 * HOUR_US)).max() > 1
+
+
+def test_what_is_left_of_an_accounts_hours_sums_to_nothing() -> None:
+    rng = generator(4, "hours")
+    left = own_rhythm_removed(rng.integers(0, 9, (5, 24 * 10 + 7)).astype(np.uint32), START_US)
+    assert left.shape == (5, 240)
+    assert np.abs(left.sum(axis=1)).max() < 1e-3
+
+
+def test_a_log_of_one_day_loses_its_mean_alone() -> None:
+    hours = np.array([[1, 2, 3]], np.uint32)
+    assert own_rhythm_removed(hours, START_US).tolist() == [[-1.0, 0.0, 1.0]]
