@@ -1,0 +1,1 @@
+"""Entities to findings: who is harvesting the model, how sure we are, and what they took."""

@@ -1,0 +1,184 @@
+"""Harvest: how far each entity's signals stand out from entities of like volume, with p-values and false discovery rates.
+
+The baseline is the provider's own traffic: accounts that no group claims, or, for a group, random pools of them. Each signal becomes a
+conformal p-value, the families' strongest add up, and the sum is compared with the same sum of the baseline, so that the dependence
+between signals stands in the null. Accounts are judged by cross-conformal folds (Vovk 2015): none stands in its own baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.detect.settings import DetectSettings
+from stillwatch.detect.signal import Signal
+from stillwatch.stats.combine import combined_p_values
+from stillwatch.stats.multiplicity import benjamini_hochberg, split_families
+
+FLOOR = 1e-6
+"""Smallest p-value: a tail fitted to some hundred baseline entities is not believed further."""
+
+LIKE_VOLUME = 4.0
+LEAST_NEAR = 60
+"""A baseline takes in accounts with between a quarter and four times the exchanges, and the nearest sixty where those are fewer."""
+
+LEAST_REFERENCE = 20
+"""Baseline entities below which a signal, or the whole judgement, keeps silent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What the harvest signals say of E entities.
+
+    Attributes:
+        values: [E, K] raw signal values; NaN: missing.
+        p_signals: [E, K] conformal p-values; NaN: silent.
+        contributions: [E, K] nats.
+        totals: [E] nats; NaN: not judged.
+        p_values, q_values: [E]; NaN: not judged, too few exchanges or too small a baseline.
+        extrapolated: [E] whether p rests on a fitted tail, beyond every baseline entity.
+        medians, highs, sizes: [E, K] median, 95th percentile (5th where low is suspicious) and number of baseline values.
+    """
+
+    values: npt.NDArray[np.float64]
+    p_signals: npt.NDArray[np.float64]
+    contributions: npt.NDArray[np.float64]
+    totals: npt.NDArray[np.float64]
+    p_values: npt.NDArray[np.float64]
+    q_values: npt.NDArray[np.float64]
+    extrapolated: npt.NDArray[np.bool_]
+    medians: npt.NDArray[np.float64]
+    highs: npt.NDArray[np.float64]
+    sizes: npt.NDArray[np.int64]
+
+
+def judge(
+    values: npt.NDArray[np.float64],
+    volumes: npt.NDArray[np.float64],
+    groups: npt.NDArray[np.bool_],
+    claimed: npt.NDArray[np.bool_],
+    suspects: npt.NDArray[np.bool_],
+    signals: Sequence[Signal],
+    settings: DetectSettings,
+    generator: np.random.Generator,
+) -> Judgement:
+    """Judge the accounts among E entities by K signals; groups are judged by `judge_group`, and `with_q_values` ends it.
+
+    Args:
+        values: [E, K] signal values of accounts and groups; NaN: missing.
+        volumes: [E] exchanges.
+        groups: [E] whether the entity is a group.
+        claimed: [E] whether the entity is an account that a group claims; it is neither judged by itself nor part of the baseline.
+        suspects: [E] whether the entity is an account that linking found reason to suspect; it is judged, but is no baseline for others.
+        signals: the K signals.
+        settings: bounds and level.
+        generator: deals accounts into folds.
+    """
+    judgement = _blank(values)
+    reference = np.flatnonzero(~groups & ~claimed & ~suspects & (volumes >= settings.reference_least))
+    tested = np.flatnonzero(~groups & ~claimed & (volumes >= settings.least_account_exchanges))
+    fold = np.full(len(volumes), -1)
+    fold[reference] = generator.permutation(len(reference)) % settings.folds
+    # accounts outside the baseline need no fold: nothing of theirs stands in it
+    for part in range(-1, settings.folds):
+        rows = tested[fold[tested] == part]
+        others = reference[fold[reference] != part]
+        for band in _bands(volumes[rows]):
+            near = _nearest(others, volumes, volumes[rows[band]], settings)
+            _judge_rows(judgement, rows[band], judgement.values[near], signals)
+    return judgement
+
+
+def judge_group(
+    judgement: Judgement, entity: int, pools: npt.NDArray[np.float64], single: npt.NDArray[np.float64] | None, signals: Sequence[Signal]
+) -> None:
+    """Judge one group against random pools [draws, K]; fills its row.
+
+    `single` are the values of ordinary accounts [R, K], for a group that is openly one customer: it must then stand out among single
+    customers as well, and the larger of the two p-values counts (intersection-union test, Berger 1982).
+    """
+    as_customer = 0.0
+    if single is not None:
+        # on a blank of its own, so that what is told of the group comes from the pools alone
+        customer = _blank(judgement.values[[entity]])
+        _judge_rows(customer, np.array([0]), single, signals)
+        as_customer = float(np.nan_to_num(customer.p_values[0], nan=1.0))
+    _judge_rows(judgement, np.array([entity]), pools, signals)
+    judgement.p_values[entity] = np.maximum(judgement.p_values[entity], as_customer)
+
+
+def _blank(values: npt.NDArray[np.float64]) -> Judgement:
+    shape, rows = values.shape, len(values)
+    return Judgement(
+        values=values,
+        p_signals=np.full(shape, np.nan),
+        contributions=np.zeros(shape),
+        totals=np.full(rows, np.nan),
+        p_values=np.full(rows, np.nan),
+        q_values=np.full(rows, np.nan),
+        extrapolated=np.zeros(rows, np.bool_),
+        medians=np.full(shape, np.nan),
+        highs=np.full(shape, np.nan),
+        sizes=np.zeros(shape, np.int64),
+    )
+
+
+def _bands(volumes: npt.NDArray[np.float64]) -> list[npt.NDArray[np.intp]]:
+    """Rows of like volume, a factor of four wide, so that one baseline serves them all."""
+    if len(volumes) == 0:
+        return []
+    bands = np.floor(np.log2(np.maximum(volumes, 1)) / 2)
+    return [np.flatnonzero(bands == band) for band in np.unique(bands)]
+
+
+def _nearest(
+    reference: npt.NDArray[np.intp], volumes: npt.NDArray[np.float64], near: npt.NDArray[np.float64], settings: DetectSettings
+) -> npt.NDArray[np.intp]:
+    """The baseline entities of like volume, nearest first: within LIKE_VOLUME of the middle of `near`, and no fewer than LEAST_NEAR.
+
+    More would let light accounts, whose volume-bound signals are low by nature, make every heavy one look unusual.
+    """
+    middle = np.median(np.log(np.maximum(near, 1)))
+    distance = np.abs(np.log(np.maximum(volumes[reference], 1)) - middle)
+    order = np.argsort(distance, kind="stable")
+    like = int((distance <= np.log(LIKE_VOLUME)).sum())
+    return reference[order[: min(settings.reference_size, max(LEAST_NEAR, like))]]
+
+
+def _judge_rows(judgement: Judgement, rows: npt.NDArray[np.integer], reference: npt.NDArray[np.float64], signals: Sequence[Signal]) -> None:
+    """Fill the judgement's rows from one baseline [R, K]."""
+    known = (~np.isnan(reference)).sum(axis=0)
+    spoken = np.flatnonzero(known >= LEAST_REFERENCE)
+    if len(spoken) == 0 or len(rows) == 0:
+        return
+    baseline = reference[:, spoken]
+    directions = [signals[column].direction for column in spoken.tolist()]
+    combined = combined_p_values(
+        judgement.values[np.ix_(rows, spoken)], baseline, [signals[column].family for column in spoken.tolist()], directions=directions
+    )
+    cells = np.ix_(rows, spoken)
+    judgement.p_signals[cells] = combined.rank_per_signal
+    judgement.contributions[cells] = combined.contributions
+    judgement.totals[rows] = combined.contributions.sum(axis=1)
+    judgement.p_values[rows] = np.maximum(combined.p, FLOOR)
+    judgement.extrapolated[rows] = combined.extrapolated
+    judgement.medians[cells] = np.nanmedian(baseline, axis=0)[None, :]
+    quantiles = np.nanquantile(baseline, [0.05, 0.95], axis=0)
+    judgement.highs[cells] = np.where(np.array(directions) > 0, quantiles[1], quantiles[0])[None, :]
+    judgement.sizes[cells] = known[spoken][None, :]
+
+
+def with_q_values(judgement: Judgement, groups: npt.NDArray[np.bool_]) -> Judgement:
+    """The judgement with its q-values filled: Benjamini-Hochberg within groups and within accounts, each at half the level."""
+    judged = ~np.isnan(judgement.p_values)
+    kinds = {"groups": np.flatnonzero(judged & groups), "accounts": np.flatnonzero(judged & ~groups)}
+    families: dict[str, npt.NDArray[np.float64]] = {
+        name: benjamini_hochberg(judgement.p_values[rows]) for name, rows in kinds.items() if len(rows)
+    }
+    if families:
+        for name, q_values in split_families(families).items():
+            judgement.q_values[kinds[name]] = q_values
+    return judgement
