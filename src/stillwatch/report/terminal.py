@@ -1,0 +1,219 @@
+"""What the terminal shows: the table of findings, one finding explained, and both as JSON. Log text is shown, never obeyed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from stillwatch.records.findings import Axis, EntityKind, Finding, LinkEdge, Report, Severity, Verdict
+from stillwatch.report import words
+from stillwatch.report.codec import to_plain
+from stillwatch.report.text import visible
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+_COLOURS = {
+    Severity.CRITICAL: "bold white on red",
+    Severity.HIGH: "bold red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+    Severity.INFO: "dim",
+}
+_VERDICTS = {Verdict.YES: "bold", Verdict.UNCLEAR: "italic", Verdict.NO: "dim"}
+_ROWS = 20
+_EXHIBITS = 5
+
+
+def summary_table(report: Report) -> RenderableType:
+    """Findings by rank, the error rate of the list, and what the run could have found."""
+    from rich.console import Group
+
+    power = _line(("What this run could have found: ", "bold"), (report.run.power.words, ""))
+    if not report.findings:
+        return Group(
+            _line((f"{words.nothing_found(report.run.power)}. ", "bold"), (f"{report.run.entities:,} entities looked at.", "")), power
+        )
+    table = _table("Severity", "Finding", "Exchanges", "Pooled", "Harvest", "q", numbers=(2, 5))
+    for finding in words.ranked(report.findings):
+        table.add_row(
+            _text(finding.severity.value, _COLOURS[finding.severity]),
+            _line((visible(finding.title, limit=160), ""), (f"\n{visible(finding.entity_id, limit=60)}", "dim")),
+            words.count(finding.tally.exchanges),
+            _text(finding.pooling.value, _VERDICTS[finding.pooling]),
+            _text(finding.harvest.value, _VERDICTS[finding.harvest]),
+            words.probability(finding.q_value),
+        )
+    return Group(table, _text(f"{words.expected_false(report)} {words.other_findings(report.findings)}".strip()), power)
+
+
+def explain_text(finding: Finding) -> RenderableType:
+    """The chain behind one finding: its verdicts, members, links, exchanges and signals, and what speaks against it."""
+    from rich.console import Group
+
+    parts: list[RenderableType] = [*_claim(finding), *_signals(finding), *_members(finding)]
+    parts += [*_links(finding), *_exhibits(finding), *_doubts(finding)]
+    return Group(*parts)
+
+
+def summary_json(report: Report) -> dict[str, Any]:
+    """The summary for `--json`: counts of the run, its power, and one short object per finding, by rank."""
+    run = report.run
+    return {
+        "version": run.version,
+        "first_at": to_plain(run.first_at),
+        "last_at": to_plain(run.last_at),
+        "exchanges": run.rows_out,
+        "quarantined": run.quarantined,
+        "accounts": run.accounts,
+        "groups": run.groups,
+        "entities": run.entities,
+        "expected_false": words.expected_false(report),
+        "power": to_plain(run.power),
+        "severities": {severity.value: amount for severity, amount in words.severities(report.findings)},
+        "findings": [_brief(finding) for finding in words.ranked(report.findings)],
+    }
+
+
+def _brief(finding: Finding) -> dict[str, Any]:
+    names = (
+        "uid", "entity_id", "kind", "title", "severity", "pooling", "harvest", "strength", "p_value", "q_value", "pooling_p_value",
+        "expected_false", "first_at", "last_at", "next_step",
+    )  # fmt: skip
+    brief: dict[str, Any] = {name: to_plain(getattr(finding, name)) for name in names}
+    brief |= {"accounts": len(finding.members), "exchanges": finding.tally.exchanges, "output_tokens": finding.tally.output_tokens}
+    return brief | {"techniques": [technique for technique, _ in finding.techniques]}
+
+
+def _claim(finding: Finding) -> Iterator[RenderableType]:
+    yield _line((f" {finding.severity.value} ", _COLOURS[finding.severity]), (f"  {visible(finding.title, limit=160)}", "bold"))
+    yield _text(f"{finding.kind.value} {visible(finding.entity_id, limit=120)}, {words.period(finding.first_at, finding.last_at)}", "dim")
+    yield _text(f"\n{finding.summary}")
+    for axis, verdict in ((Axis.POOLING, finding.pooling), (Axis.HARVEST, finding.harvest)):
+        yield _line((f"\n{axis.value}: ", "bold"), (verdict.value, _VERDICTS[verdict]), (f". {words.meaning(axis, verdict)}", ""))
+    yield _text(f"\n{words.certainty(finding)}")
+    taken = finding.tally
+    price = "no list price" if taken.list_price is None else f"list price {words.money(taken.list_price)}"
+    yield _line(
+        ("\ntaken: ", "bold"),
+        (f"{words.plural(taken.exchanges, 'exchange')}, {words.count(taken.output_tokens)} output tokens, {price}", ""),
+    )
+
+
+def _signals(finding: Finding) -> Iterator[RenderableType]:
+    yield _heading("Signals", f"strength {words.number(finding.strength)} nats")
+    for reading in words.ordered(finding.readings):
+        measured = f"{words.number(reading.value)} {visible(reading.unit, limit=60)}"
+        if reading.baseline_median is not None:
+            measured += f"; baseline median {words.number(reading.baseline_median)}, 95th percentile {words.number(reading.baseline_high)}"
+        name = f"{visible(reading.signal, limit=60)} ({reading.axis.value})"
+        yield _line((f"{words.signed(reading.contribution):>7}  {name}", "bold"))
+        yield _aside(f"{measured}, p {words.probability(reading.p_value)}", "dim")
+        yield _aside(reading.sentence, "")
+        yield _aside(f"Ordinary explanation: {reading.ordinary}", "dim")
+
+
+def _members(finding: Finding) -> Iterator[RenderableType]:
+    shown = finding.members[:_ROWS]
+    yield _heading("Accounts", words.plural(len(finding.members), "account"))
+    table = _table("Account", "Membership", "Exchanges", "Seen", "Why", numbers=(1, 2))
+    for member in shown:
+        table.add_row(
+            _text(member.account_id, limit=60),
+            f"{member.membership:.2f}",
+            words.count(member.exchanges),
+            words.period(member.first_at, member.last_at),
+            _text("; ".join(member.reasons[:6]), limit=300),
+        )
+    yield table
+    if len(finding.members) > len(shown):
+        yield _text(f"and {len(finding.members) - len(shown):,} more in members.parquet", "dim")
+
+
+def _links(finding: Finding) -> Iterator[RenderableType]:
+    if not finding.pictures.edges:
+        if finding.kind is EntityKind.GROUP:
+            yield _text("\nNo link was kept as a sample; all of them stand in links.parquet.", "dim")
+        return
+    traces = _by_trace(finding.pictures.edges)
+    yield _heading("Links", f"{words.plural(len(traces), 'trace')} shared, strongest first; all of them in links.parquet")
+    table = _table("Kind", "Trace", "Shared by", "Weight", "Accounts here", numbers=(2, 3))
+    for edges in traces[:_ROWS]:
+        accounts = ", ".join(visible(edge.account_id, limit=40) for edge in edges[:6])
+        more = f" and {len(edges) - 6:,} more" if len(edges) > 6 else ""
+        first = edges[0]
+        trace = f"{visible(first.label, limit=80)} · {visible(first.trace, limit=60)}"
+        table.add_row(
+            _text(first.kind, limit=40), _text(trace), words.count(first.sharing), f"{first.weight:.2f}", _text(accounts + more, limit=400)
+        )
+    yield table
+
+
+def _by_trace(edges: Sequence[LinkEdge]) -> list[list[LinkEdge]]:
+    traces: dict[tuple[str, str], list[LinkEdge]] = {}
+    for edge in edges:
+        traces.setdefault((edge.kind, edge.trace), []).append(edge)
+    return sorted(traces.values(), key=lambda tied: (-sum(edge.weight for edge in tied), tied[0].kind, tied[0].trace))
+
+
+def _exhibits(finding: Finding) -> Iterator[RenderableType]:
+    if not finding.exhibits:
+        return
+    yield _heading("Exchanges", "examples, masked and cut")
+    for exhibit in finding.exhibits[:_EXHIBITS]:
+        yield _line(
+            (
+                f"{words.moment(exhibit.started_at)}  {visible(exhibit.account_id, limit=60)}  {visible(exhibit.exchange_id, limit=80)}\n",
+                "dim",
+            ),
+            (f"{visible(exhibit.shows, limit=300)}\n", "bold"),
+            (f"  prompt:   {visible(exhibit.prompt, limit=400)}\n", ""),
+            (f"  response: {visible(exhibit.response, limit=400)}\n", ""),
+        )
+
+
+def _doubts(finding: Finding) -> Iterator[RenderableType]:
+    yield _heading("What speaks against it", "")
+    for said in finding.ordinary:
+        yield _text(f"- {visible(said, limit=600)}")
+    for silent in finding.silent:
+        yield _line((f"- {visible(silent.signal, limit=60)} could not speak: ", "dim"), (visible(silent.reason, limit=400), "dim"))
+    yield _line(("\nNext step: ", "bold"), (visible(finding.next_step, limit=600), ""))
+
+
+def _aside(said: str, style: str) -> RenderableType:
+    """A paragraph set in from the left."""
+    from rich.padding import Padding
+
+    return Padding(_text(said, style, limit=600), (0, 0, 0, 9))
+
+
+def _heading(name: str, aside: str) -> Text:
+    return _line((f"\n{name}", "bold underline"), (f"  {aside}", "dim"))
+
+
+def _line(*parts: tuple[str, str]) -> Text:
+    """One Text of styled parts. A Text is shown as it stands: Rich reads no markup in it."""
+    from rich.text import Text
+
+    line = Text()
+    for part, style in parts:
+        line.append(visible(part, limit=4000, multiline=True), style=style or None)
+    return line
+
+
+def _text(said: str, style: str = "", *, limit: int = 2000) -> Text:
+    return _line((visible(said, limit=limit, multiline=True), style))
+
+
+def _table(*names: str, numbers: tuple[int, ...]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=False)
+    for place, name in enumerate(names):
+        number = place in numbers
+        table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=number)
+    return table
