@@ -1,0 +1,214 @@
+"""From described accounts to findings: link, judge, gather the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.app.describing import failovers, group_features, manner, member_table, profiles_of, takings
+from stillwatch.app.exhibiting import Wanted, exhibits
+from stillwatch.app.stages import Stages
+from stillwatch.detect.assemble import Evidence, Ruling, build_findings, ranked, rule
+from stillwatch.detect.catalogue import silent_signals
+from stillwatch.detect.entities import Entities, gather
+from stillwatch.detect.harvest_signals import HARVEST_SIGNALS
+from stillwatch.detect.judge import Judgement, judge, judge_group, with_q_values
+from stillwatch.detect.pools import pool_baseline, pool_values
+from stillwatch.detect.tally import Prices, known_sets, tally
+from stillwatch.engines.base import Engine
+from stillwatch.ingest import Shard
+from stillwatch.link.linking import Linked, link_accounts, nominations, watch
+from stillwatch.link.membership import PUBLIC
+from stillwatch.link.nominate import CONTENT_KINDS, TraceRows, trace_rows
+from stillwatch.link.validate import Sides
+from stillwatch.records.findings import Finding, Tally
+from stillwatch.settings import ScanSettings
+from stillwatch.stats.seeds import generator
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """What is known of the accounts before anything is concluded, and where text can be read again."""
+
+    engine: Engine
+    exchanges: ir.Table
+    side: ir.Table | None
+    accounts: pa.Table | None
+    available: frozenset[str]
+    features: pa.Table
+    traces: pa.Table
+    labels: tuple[str, ...]
+    shards: tuple[Shard, ...]
+    folder: Path
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What was concluded."""
+
+    linked: Linked
+    evidence: Evidence
+    rulings: tuple[Ruling, ...]
+    findings: tuple[Finding, ...]
+
+
+def judge_all(described: Described, stages: Stages, prices: Prices, settings: ScanSettings) -> Judged:
+    """Link accounts, judge entities and build findings."""
+    ids = np.array(sorted(described.features["entity_id"].to_pylist()), dtype=np.str_)
+    rows = trace_rows(described.traces, ids)
+    linked, profiles = stages.run("link", described.rows, lambda tell: (_link(described, ids, rows, settings, tell), described.rows))
+
+    def judged(_tell: Callable[[int], None]) -> tuple[Judged, int]:
+        pooled = _group_features(described, linked, ids)
+        entities = gather(profiles, linked.groups, described.features, pooled)
+        return _conclude(described, entities, linked, rows, prices, settings), len(entities.claimed)
+
+    return stages.run("judge", len(ids) + len(linked.groups), judged)
+
+
+def _link(
+    described: Described, ids: npt.NDArray[np.str_], rows: TraceRows, settings: ScanSettings, tell: Callable[[int], None]
+) -> tuple[Linked, Any]:
+    exchanges = _aligned(described.features, ids, "exchanges")
+    candidates, untested = nominations(rows, exchanges, settings.link)
+    watched, places = watch(candidates)
+    profiles = profiles_of(
+        described.engine, described.exchanges, ids, watched, log_bounds(described.features), max(1, len(described.labels)), tell
+    )
+    linked = link_accounts(
+        rows,
+        candidates,
+        places,
+        profiles,
+        Sides(follows=failovers(described.features, described.accounts, ids), manner=manner(described.features, ids)),
+        settings.link,
+        generator(settings.seed, "link"),
+        untested=untested,
+    )
+    return linked, profiles
+
+
+def log_bounds(features: pa.Table) -> tuple[int, int]:
+    """Microseconds of the first and the last exchange of the log."""
+    return int(pc.min(features["first_at"]).as_py() * 1e6), int(pc.max(features["last_at"]).as_py() * 1e6) + 1
+
+
+def _aligned(features: pa.Table, ids: npt.NDArray[np.str_], name: str) -> npt.NDArray[np.int64]:
+    places = pc.index_in(pa.array(ids.tolist(), pa.string()), value_set=features["entity_id"].combine_chunks())
+    return features[name].combine_chunks().cast(pa.int64()).take(places).to_numpy()
+
+
+def _group_features(described: Described, linked: Linked, ids: npt.NDArray[np.str_]) -> pa.Table | None:
+    if not linked.groups:
+        return None
+    members = member_table([(group.entity_id, ids[group.members].tolist()) for group in linked.groups])
+    return group_features(described.engine, described.exchanges, described.side, described.available, members)
+
+
+def _conclude(described: Described, entities: Entities, linked: Linked, rows: TraceRows, prices: Prices, settings: ScanSettings) -> Judged:
+    judgement = _judgement(described, entities, linked, rows, settings)
+    evidence = Evidence(
+        entities=entities,
+        judgement=judgement,
+        rows=rows,
+        silent=silent_signals(described.available),
+        labels=described.labels,
+        declared=_declared(described.accounts),
+        public=_public_shares(entities, rows),
+        draws=settings.link.confirming_draws,
+    )
+    rulings = rule(evidence, settings.detect)
+    found = ranked(rulings, judgement)
+    findings = build_findings(
+        found, evidence, _tallies(described, evidence, found, prices), _exhibits(described, evidence, found, settings)
+    )
+    return Judged(linked=linked, evidence=evidence, rulings=rulings, findings=findings)
+
+
+def _judgement(described: Described, entities: Entities, linked: Linked, rows: TraceRows, settings: ScanSettings) -> Judgement:
+    """Accounts against accounts of like volume, groups against random pools, q-values over both."""
+    values, volumes = entities.signal_values(), entities.features["exchanges"]
+    draw = generator(settings.seed, "judge")
+    suspects = np.concatenate([linked.suspects, np.zeros(len(entities.groups), np.bool_)])
+    judgement = judge(values, volumes, entities.is_group, entities.claimed, suspects, HARVEST_SIGNALS, settings.detect, draw)
+    ordinary = ~(entities.claimed | suspects)[: entities.accounts] & (volumes[: entities.accounts] >= settings.link.least_exchanges)
+    baseline = pool_baseline(entities, rows, ordinary)
+    for place, group in enumerate(entities.groups):
+        entity = entities.accounts + place
+        pools = pool_values(baseline, group.members, HARVEST_SIGNALS, settings.detect.pools, draw)
+        if pools is None or volumes[entity] < settings.detect.least_exchanges:
+            continue
+        open_customer = _one_organisation(described.accounts, entities.profiles.ids[group.members].tolist())
+        single = values[: entities.accounts][ordinary] if open_customer >= settings.detect.open_customer else None
+        judge_group(judgement, entity, pools, single, HARVEST_SIGNALS)
+    return with_q_values(judgement, entities.is_group)
+
+
+def _one_organisation(accounts: pa.Table | None, members: list[str]) -> float:
+    """Largest share of the members that one declared organisation holds."""
+    if accounts is None:
+        return 0.0
+    mine = accounts.filter(pc.is_in(accounts["account_id"], value_set=pa.array(members, pa.string())))
+    counts = pc.value_counts(mine["org_id"].combine_chunks().drop_null()).field("counts")
+    return (pc.max(counts).as_py() or 0) / max(1, len(members))
+
+
+def _public_shares(entities: Entities, rows: TraceRows) -> npt.NDArray[np.float64]:
+    """[A] share of each account's exchanges whose prompt at least PUBLIC other accounts sent as well."""
+    public = (rows.kinds == "prompt") & (rows.sharing > PUBLIC)
+    kept = public[rows.trace]
+    counts = np.bincount(rows.account[kept], weights=rows.count[kept], minlength=rows.accounts)
+    return counts / np.maximum(entities.features["exchanges"][: entities.accounts], 1)
+
+
+def _declared(accounts: pa.Table | None) -> dict[str, str]:
+    if accounts is None:
+        return {}
+    pairs = zip(accounts["account_id"].to_pylist(), accounts["declared_use"].to_pylist(), strict=True)
+    return {account: use for account, use in pairs if use}
+
+
+def _names(evidence: Evidence, entity: int) -> list[str]:
+    return evidence.entities.profiles.ids[evidence.entities.members(entity)].tolist()
+
+
+def _tallies(described: Described, evidence: Evidence, found: Sequence[Ruling], prices: Prices) -> Callable[[int], Tally]:
+    sets = known_sets()
+    if not found:
+        return lambda _entity: tally([], [], prices, sets)
+    members = member_table([(evidence.entities.entity_id(ruling.entity), _names(evidence, ruling.entity)) for ruling in found])
+    uses, tasks = takings(described.engine, described.exchanges, members)
+
+    def of(entity: int) -> Tally:
+        name = evidence.entities.entity_id(entity)
+        return tally(uses.get(name, []), tasks.get(name, []), prices, sets)
+
+    return of
+
+
+def _exhibits(described: Described, evidence: Evidence, found: Sequence[Ruling], settings: ScanSettings) -> dict[int, Any]:
+    wanted = [
+        Wanted(entity=ruling.entity, accounts=frozenset(_names(evidence, ruling.entity)), traces=_wordings(evidence, ruling.entity))
+        for ruling in found[: settings.detect.detailed]
+    ]
+    return exhibits(described.shards, described.folder, wanted)
+
+
+def _wordings(evidence: Evidence, entity: int) -> frozenset[int]:
+    """Fingerprints of the wording that made the accounts a group."""
+    if entity < evidence.entities.accounts:
+        return frozenset()
+    group = evidence.entities.groups[entity - evidence.entities.accounts]
+    content = (tested.candidate for tested in group.tested if tested.candidate.kind in CONTENT_KINDS)
+    return frozenset(int(trace) for candidate in content for trace in candidate.traces)

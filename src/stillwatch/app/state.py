@@ -1,0 +1,189 @@
+"""What a run has finished, so that a second one with --resume does not do it again.
+
+The state lives in the result folder's hidden work folder. A stage is noted only after its files stand under their final names, so that a
+run killed at any point leaves either a finished stage or none.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from stillwatch import __version__
+from stillwatch.errors import OutputError, UsageError
+from stillwatch.ingest import IngestResult, InputFile, InputPlan, Shard
+from stillwatch.records.findings import FileCount, Stage
+
+WORK = ".work"
+STATE = "state.json"
+EXCHANGES = "exchanges"
+RESULTS = (
+    "report.html",
+    "findings.jsonl",
+    "entities.parquet",
+    "members.parquet",
+    "links.parquet",
+    "features.parquet",
+    "quarantine.jsonl",
+    "subjects.json",
+)
+_NO_MATTER = frozenset({"threads", "memory_limit"})
+"""Settings that change how fast a run is and nothing that it finds, so that a run may be resumed with others."""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write under a temporary name, sync, then rename: a reader sees the old file or the whole new one."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.chmod(0o640)  # excerpts of private text
+    partial.replace(path)
+
+
+@dataclass(slots=True)
+class RunState:
+    """The finished stages of one result folder.
+
+    Attributes:
+        folder: the work folder.
+        key: what the run depends on; a state with another key is not resumed.
+        done: stage name to what it noted.
+    """
+
+    folder: Path
+    key: str
+    done: dict[str, dict[str, Any]]
+
+    @classmethod
+    def open(cls, out: Path, key: str, *, resume: bool) -> RunState:
+        """The state of `out`: an earlier run's where `resume` asks for it and the key agrees, else an empty one."""
+        folder = out / WORK
+        if resume and (folder / STATE).exists():
+            known = _known_state(folder / STATE)
+            if known["key"] == key:
+                return cls(folder=folder, key=key, done=known["done"])
+        return cls(folder=folder, key=key, done={})
+
+    def finish(self, stage: str, noted: dict[str, Any]) -> None:
+        """Note that the stage's files are in place."""
+        self.done[stage] = noted
+        write_text(self.folder / STATE, json.dumps({"key": self.key, "done": self.done}))
+
+    def forget_lost(self) -> None:
+        """Take the stage `read` as unfinished where its files are gone: a finished run deletes the text that it read."""
+        if "read" in self.done:
+            read = ingest_from_json(self.done["read"]["noted"])
+            if not all(path.exists() for path in (read.quarantine, *(shard.path for shard in read.shards))):
+                del self.done["read"]
+
+    def stage(self, name: str) -> Stage:
+        """The finished stage as it goes into run.json, marked as resumed."""
+        noted = self.done[name]
+        return Stage(name=name, seconds=noted["seconds"], rows=noted["rows"], resumed=True)
+
+
+def _known_state(path: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(path.read_text("utf-8"))
+        if isinstance(known["key"], str) and isinstance(known["done"], dict):
+            return known
+        reason = "its key or its stages are missing"
+    except (ValueError, LookupError, TypeError) as error:
+        reason = str(error)
+    message = f"{path} is damaged ({reason}); run without --resume to start again"
+    raise OutputError(message)
+
+
+def run_key(plan: InputPlan, accounts: Path | None, settings: dict[str, Any], engine: str) -> str:
+    """A digest of what the finished stages depend on: files with size and time of change, settings, engine, version."""
+    files = [*(file.path for file in (*plan.files, *plan.access_logs)), *([accounts] if accounts else [])]
+    stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    formats = [file.format for file in plan.files]
+    kept = {name: value for name, value in settings.items() if name not in _NO_MATTER}
+    return hashlib.sha256(json.dumps([stats, formats, kept, engine, __version__], sort_keys=True).encode()).hexdigest()
+
+
+def ingest_to_json(result: IngestResult) -> dict[str, Any]:
+    """An ingest result as JSON, to be read back by `ingest_from_json`."""
+    shards = [
+        asdict(shard) | {"path": str(shard.path.resolve()), "refused": base64.b64encode(shard.refused).decode()} for shard in result.shards
+    ]
+    return {
+        "shards": shards,
+        "files": [asdict(file) for file in result.files],
+        "reasons": result.reasons,
+        "filled_columns": list(result.filled_columns),
+        "input_hashes": result.input_hashes,
+        "quarantine": str(result.quarantine.resolve()),
+        "skipped": result.skipped,
+    }
+
+
+def ingest_from_json(noted: dict[str, Any]) -> IngestResult:
+    """What `ingest_to_json` wrote."""
+    shards = tuple(
+        Shard(
+            **shard | {"path": Path(shard["path"]), "refused": base64.b64decode(shard["refused"]), "row_groups": tuple(shard["row_groups"])}
+        )
+        for shard in noted["shards"]
+    )
+    return IngestResult(
+        shards=shards,
+        files=tuple(FileCount(**file) for file in noted["files"]),
+        reasons=noted["reasons"],
+        filled_columns=tuple(noted["filled_columns"]),
+        input_hashes=noted["input_hashes"],
+        quarantine=Path(noted["quarantine"]),
+        skipped=noted["skipped"],
+    )
+
+
+def without_results(plan: InputPlan, out: Path) -> InputPlan:
+    """The plan without files that lie in the result folder: what a run writes must not be its input, nor its input be taken away.
+
+    Raises:
+        UsageError: nothing else is left.
+    """
+    top = out.resolve()
+
+    def apart(files: tuple[InputFile, ...]) -> tuple[InputFile, ...]:
+        return tuple(file for file in files if top not in file.path.resolve().parents)
+
+    files, logs = apart(plan.files), apart(plan.access_logs)
+    if len(files) + len(logs) == 0:
+        message = f"every input file lies in the result folder {out}; give --out another folder"
+        raise UsageError(message)
+    left = tuple((file.name, f"in the result folder {out}") for file in (*plan.files, *plan.access_logs) if file not in (*files, *logs))
+    return InputPlan(files=files, access_logs=logs, ignored=(*plan.ignored, *left))
+
+
+def prepare_folder(out: Path, *, resume: bool, remove: Callable[[Path], None]) -> None:
+    """Make `out` ready: refuse a folder of somebody else's files, and take away an earlier run's results so that none looks current."""
+    if out.exists() and not out.is_dir():
+        message = f"{out} is a file; --out names a folder for the results"
+        raise OutputError(message)
+    # names prove nothing: a provider's own logs may lie in a folder called exchanges
+    ours = (out / "run.json").exists() or (out / WORK / STATE).exists()
+    strangers = sorted(path.name for path in out.iterdir() if not path.name.startswith(".")) if out.exists() and not ours else []
+    if strangers:
+        message = f"{out} holds files that are not a scan's ({', '.join(strangers[:3])}); choose another --out"
+        raise OutputError(message)
+    try:
+        (out / WORK).mkdir(parents=True, exist_ok=True)
+        for path in (*(out / name for name in ("run.json", *RESULTS)), *out.glob(".*.partial")):
+            path.unlink(missing_ok=True)
+        if not resume:
+            remove(out / EXCHANGES)
+            remove(out / WORK)
+            (out / WORK).mkdir(parents=True)
+    except OSError as error:
+        message = f"{out} cannot be written ({error.strerror}); choose another --out or free some room"
+        raise OutputError(message) from None

@@ -1,0 +1,270 @@
+"""The command line: parses arguments, calls the app, prints. Heavy libraries are imported by the commands that need them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from stillwatch import __version__
+from stillwatch.errors import StillwatchError, UsageError
+
+if TYPE_CHECKING:
+    from stillwatch.records.findings import Report
+
+FAILED, WRONG_USAGE, FOUND, INTERRUPTED = 1, 2, 3, 130
+TACTICS = "fixed_prompt, dealt_list, reasoning_elicitation, relay, store_and_replay, grading_and_cleaning, heavy_account, probe_then_scale"
+COMMAND_LINE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""Root of what the parser raises for wrong arguments; Typer may bring its own copy of click, so it is found and not imported."""
+
+SEVERITIES = ("info", "low", "medium", "high", "critical")
+
+app = typer.Typer(
+    name="stillwatch",
+    help="Finds who is distilling a language model through its API, links the accounts that act as one, and says how sure it is.",
+    epilog="Start with: stillwatch demo. Then: stillwatch scan LOGS --accounts accounts.csv --out result",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")]
+
+
+def _console(*, stderr: bool) -> Console:
+    return Console(stderr=stderr, highlight=False)
+
+
+@app.command()
+def scan(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Log files, folders, or quoted patterns such as 'logs/*.jsonl.gz'.")],
+    accounts: Annotated[
+        Path | None, typer.Option(help="Accounts table (Parquet, CSV or JSON Lines): sign-up, plan, payment, status.")
+    ] = None,
+    format: Annotated[str, typer.Option(help="Reader to use for every file; auto looks at each file's first records.")] = "auto",  # noqa: A002
+    out: Out = Path("stillwatch-out"),
+    engine: Annotated[str, typer.Option(help="Where tables are computed: duckdb, or spark (needs the spark extra and Java).")] = "duckdb",
+    prices: Annotated[Path | None, typer.Option(help="Your price table (TOML); default: the shipped one.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random draw; recorded in run.json.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Keep the finished stages of an interrupted run over the same input.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be read and which signals would be silent; write nothing.")
+    ] = False,
+    fail_on: Annotated[str | None, typer.Option(help="Exit with 3 when a finding has this severity or a higher one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Scan a provider's logs for campaigns that harvest the model; write a report and its evidence into a folder.
+
+    Exit status: 0 done, whatever was found; 1 failed; 2 wrong usage; 3 only with --fail-on.
+
+    \b
+    stillwatch scan logs/ --accounts accounts.csv --out result
+    stillwatch scan 'logs/*.jsonl.gz' --format litellm --dry-run
+    """
+    _choice("--engine", engine, ("duckdb", "spark"))
+    _choice("--fail-on", fail_on, SEVERITIES)
+    found = tuple(Path(path) for path in paths)
+    if dry_run:
+        _print_dry_run(found, format, accounts, out, as_json=as_json)
+        return
+    from stillwatch.app.running import request_for
+    from stillwatch.app.scanning import scan as run
+
+    request = request_for(found, accounts=accounts, format=format, out=out, engine=engine, prices=prices, seed=seed, resume=resume)
+    with _progress(quiet=as_json) as progress:
+        report = run(request, progress, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
+    _print_report(report, out, as_json=as_json)
+    if fail_on is not None and any(SEVERITIES.index(finding.severity) >= SEVERITIES.index(fail_on) for finding in report.findings):
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def demo(
+    out: Out = Path("demo-out"),
+    seed: Annotated[int, typer.Option(help="Seed of the simulated world.")] = 7,
+    scale: Annotated[float, typer.Option(min=0.05, max=20, help="Size of the world; 1 is about 1,500 accounts.")] = 1.0,
+    as_json: Json = False,
+) -> None:
+    """Simulate a provider's fortnight with known campaigns, scan it, and count the findings against the truth."""
+    from stillwatch.app.demo import demo as run
+    from stillwatch.settings import from_environment
+
+    with _progress(quiet=as_json) as progress:
+        result = run(out, seed=seed, scale=scale, settings=from_environment(), progress=progress, now=lambda: datetime.now(UTC))  # noqa: TID251
+    _print_report(result.report, out / "result", as_json=as_json)
+    if not as_json:
+        from stillwatch.app.showing import demo_table
+
+        _console(stderr=False).print(demo_table(result))
+
+
+@app.command()
+def simulate(
+    out: Out,
+    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 7,
+    days: Annotated[int, typer.Option(min=1, max=120, help="Length of the log.")] = 14,
+    honest_accounts: Annotated[int | None, typer.Option(min=0, help="Honest accounts; default: the demo's.")] = None,
+    tactic: Annotated[list[str] | None, typer.Option(help=f"A campaign's tactic, repeatable ({TACTICS}). Default: the demo's.")] = None,
+    accounts: Annotated[int, typer.Option(min=1, help="Accounts of each campaign given by --tactic.")] = 100,
+    requests_per_day: Annotated[float, typer.Option(help="Requests per account per day.")] = 26.0,
+    dilution: Annotated[float, typer.Option(min=0, max=1, help="Share of a campaign's requests that are honest traffic.")] = 0.0,
+    shared_infrastructure: Annotated[float, typer.Option(min=0, max=1, help="Share of accounts with one network and payment.")] = 0.0,
+    paraphrase: Annotated[str, typer.Option(help="none, light or heavy.")] = "none",
+    jitter: Annotated[float, typer.Option(min=0, max=1, help="0 sends in lockstep, 1 gives each account its own rhythm.")] = 1.0,
+    log_format: Annotated[str, typer.Option("--format", help="parquet, jsonl, litellm or litellm_gzip.")] = "parquet",
+    as_json: Json = False,
+) -> None:
+    """Write a simulated provider's logs, its accounts table and the truth about them.
+
+    \b
+    stillwatch simulate --out world --seed 1
+    stillwatch simulate --out world --tactic fixed_prompt --accounts 200 --dilution 0.5
+    """
+    from stillwatch.app.simulating import run_simulation
+
+    knobs = {"accounts": accounts, "requests_per_account_per_day": requests_per_day, "dilution": dilution, "jitter": jitter}
+    knobs |= {"shared_infrastructure": shared_infrastructure, "paraphrase": paraphrase}
+    given: dict[str, Any] = {"seed": seed, "days": days, "honest_accounts": honest_accounts, "log_format": log_format}
+    with _progress(quiet=as_json) as progress:
+        counts = run_simulation(out, tactics=tactic or [], knobs=knobs, progress=progress, **given)
+    if as_json:
+        _print_json(counts)
+        return
+    _console(stderr=False).print(f"{counts['exchanges']:,} exchanges of {counts['accounts']:,} accounts in {out}", markup=False)
+
+
+@app.command()
+def explain(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Result folder of a scan.")],
+    entity: Annotated[str, typer.Argument(help="Entity id, finding id, or an account that is a member.")],
+    exchanges: Annotated[int, typer.Option(min=0, max=1000, help="How many exchanges to list.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Say why an entity was found: every link, signal, baseline and exchange, from the files of the result folder."""
+    from stillwatch.app.explaining import exchanges_of, find_finding, links_of
+    from stillwatch.report import explain_text, ocsf_finding
+
+    finding = find_finding(folder, entity)
+    links, rows = links_of(folder, finding), exchanges_of(folder, finding, exchanges)
+    if as_json:
+        from stillwatch.app.explaining import read_run
+
+        _print_json({"finding": ocsf_finding(finding, read_run(folder)), "links": links, "exchanges": rows})
+        return
+    from stillwatch.app.showing import exchange_table, link_table
+
+    console = _console(stderr=False)
+    console.print(explain_text(finding))
+    console.print(link_table(links))
+    console.print(exchange_table(rows))
+
+
+@app.command()
+def signals(as_json: Json = False) -> None:
+    """List every signal: what it reads, what it says, its ordinary explanation and its blind spot."""
+    from dataclasses import asdict
+
+    from stillwatch.detect.catalogue import CATALOGUE
+
+    if as_json:
+        _print_json([asdict(signal) for signal in CATALOGUE])
+        return
+    from stillwatch.app.showing import signal_table
+
+    _console(stderr=False).print(signal_table(CATALOGUE))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    _console(stderr=False).print(__version__, markup=False)
+
+
+def _choice(option: str, value: str | None, known: Sequence[str]) -> None:
+    if value is not None and value not in known:
+        message = f"{option} is {value!r}; it takes one of {', '.join(known)}"
+        raise UsageError(message)
+
+
+def _progress(*, quiet: bool) -> Any:
+    from stillwatch.app.showing import progress
+
+    return progress(_console(stderr=True), quiet=quiet)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str, indent=1) + "\n")
+
+
+def _print_report(report: Report, out: Path, *, as_json: bool) -> None:
+    from stillwatch.report import summary_json, summary_table
+
+    if as_json:
+        _print_json(summary_json(report) | {"folder": str(out)})
+        return
+    console = _console(stderr=False)
+    console.print(summary_table(report))
+    run = report.run
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(run.quarantine_reasons.items(), key=lambda pair: -pair[1]))
+    lost = f", {run.quarantined:,} quarantined ({reasons})" if run.quarantined else ""
+    console.print(f"Read {run.rows_in:,} rows of {len(run.files):,} files{lost}.", markup=False, soft_wrap=True)
+    console.print(f"Report: {out / 'report.html'}", markup=False, soft_wrap=True)
+    if report.findings:
+        console.print(f"Why: stillwatch explain {out} {report.findings[0].entity_id}", markup=False, soft_wrap=True)
+
+
+def _print_dry_run(paths: tuple[Path, ...], format: str, accounts: Path | None, out: Path, *, as_json: bool) -> None:  # noqa: A002
+    from dataclasses import asdict
+
+    from stillwatch.app.dry_run import dry_run
+
+    found = dry_run(paths, format=format, accounts=accounts, out=out)
+    if as_json:
+        _print_json(asdict(found))
+        return
+    from stillwatch.app.showing import dry_run_table
+
+    _console(stderr=False).print(dry_run_table(found))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status when arguments are given, exits otherwise."""
+    status = _run(list(sys.argv[1:] if arguments is None else arguments))
+    if arguments is None:
+        sys.exit(status)
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        result = app(arguments, standalone_mode=False, prog_name="stillwatch")
+    except UsageError as error:
+        return _failed(str(error), WRONG_USAGE)
+    except StillwatchError as error:
+        return _failed(str(error), FAILED)
+    except COMMAND_LINE_ERROR as error:
+        error.show()
+        return WRONG_USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        result = INTERRUPTED
+    except OSError as error:
+        return _failed(
+            f"{error.filename or 'a file'}: {error.strerror or error}; free some room or mend the permissions, then --resume", FAILED
+        )
+    if result == INTERRUPTED:
+        # Typer turns an interrupt inside a command into this status
+        return _failed("interrupted; finished stages are kept: run the same command with --resume to go on", INTERRUPTED)
+    return result if isinstance(result, int) else 0
+
+
+def _failed(sentence: str, status: int) -> int:
+    _console(stderr=True).print(f"stillwatch: {sentence}", markup=False, soft_wrap=True)
+    return status

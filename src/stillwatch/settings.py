@@ -1,0 +1,59 @@
+"""Every setting of a run, composed from the stages' own; the only module that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from stillwatch.detect.settings import DetectSettings
+from stillwatch.errors import UsageError
+from stillwatch.ingest.settings import IngestSettings
+from stillwatch.link.settings import LinkSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanSettings:
+    """Settings of a scan.
+
+    Attributes:
+        seed: of every random draw of the run; recorded in run.json.
+        threads: worker threads.
+        memory_limit: of the table engine, as `2GB`.
+        codebook_sample: exchanges that the subject space is fitted on.
+        cells: subject cells.
+        ingest, link, detect: the stages' own settings.
+    """
+
+    seed: int = 20260101
+    threads: int = 2
+    memory_limit: str = "1536MB"
+    codebook_sample: int = 20_000
+    cells: int = 128
+    ingest: IngestSettings = field(default_factory=IngestSettings)
+    link: LinkSettings = field(default_factory=LinkSettings)
+    detect: DetectSettings = field(default_factory=DetectSettings)
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as plain values, for run.json; times become ISO text."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(inner) for inner in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def from_environment() -> ScanSettings:
+    """The default settings, with STILLWATCH_THREADS and STILLWATCH_MEMORY where the environment sets them."""
+    threads = os.environ.get("STILLWATCH_THREADS")
+    if threads is not None and not (threads.isdigit() and int(threads) > 0):
+        message = f"STILLWATCH_THREADS is {threads!r}, a whole number above 0 was expected; unset it to use every core"
+        raise UsageError(message)
+    return ScanSettings(
+        threads=int(threads) if threads else max(1, os.cpu_count() or 1),
+        memory_limit=os.environ.get("STILLWATCH_MEMORY", ScanSettings().memory_limit),
+    )

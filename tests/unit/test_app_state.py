@@ -1,0 +1,161 @@
+"""What a run keeps for --resume, and which folders it refuses to touch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stillwatch.app.state import RunState, prepare_folder, run_key, without_results, write_text
+from stillwatch.errors import OutputError, UsageError
+from stillwatch.ingest import InputFile, InputPlan
+
+
+def _plan(*paths: Path, logs: tuple[Path, ...] = ()) -> InputPlan:
+    def file(path: Path, form: str) -> InputFile:
+        return InputFile(name=path.name, path=path, format=form, compression="none", layout="lines", bytes=1)
+
+    return InputPlan(files=tuple(file(path, "native") for path in paths), access_logs=tuple(file(path, "access-log") for path in logs))
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _log(folder: Path, name: str = "a.jsonl") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("{}", "utf-8")
+    return folder / name
+
+
+def test_the_key_changes_with_whatever_the_finished_stages_depend_on(tmp_path: Path) -> None:
+    log, accounts = _log(tmp_path), _log(tmp_path, "accounts.csv")
+    settings: dict[str, Any] = {"seed": 1, "threads": 2, "memory_limit": "1GB"}
+    key = run_key(_plan(log), accounts, settings, "duckdb")
+    assert run_key(_plan(log), accounts, settings, "duckdb") == key
+    others = [
+        run_key(_plan(log), None, settings, "duckdb"),
+        run_key(_plan(log), accounts, settings | {"seed": 2}, "duckdb"),
+        run_key(_plan(log), accounts, settings, "spark"),
+        run_key(_plan(log, _log(tmp_path, "b.jsonl")), accounts, settings, "duckdb"),
+    ]
+    log.write_text("{} ", "utf-8")
+    others.append(run_key(_plan(log), accounts, settings, "duckdb"))
+    assert len({key, *others}) == 6
+
+
+def test_the_key_does_not_change_with_threads_and_memory(tmp_path: Path) -> None:
+    log = _log(tmp_path)
+    keys = {run_key(_plan(log), None, {"seed": 1, "threads": threads, "memory_limit": f"{threads}GB"}, "duckdb") for threads in (1, 2, 8)}
+    assert len(keys) == 1
+
+
+def test_finished_stages_are_found_again_under_the_same_key_only(tmp_path: Path) -> None:
+    (tmp_path / ".work").mkdir()
+    state = RunState.open(tmp_path, "key", resume=False)
+    state.finish("sketch", {"noted": {"labels": ["a"]}, "rows": 5, "seconds": 0.5})
+    again = RunState.open(tmp_path, "key", resume=True)
+    assert again.done["sketch"]["noted"] == {"labels": ["a"]}
+    stage = again.stage("sketch")
+    assert (stage.rows, stage.seconds, stage.resumed) == (5, 0.5, True)
+    assert RunState.open(tmp_path, "other", resume=True).done == {}
+    assert RunState.open(tmp_path, "key", resume=False).done == {}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"key"', '{"key": "key"}', '{"key": "key", "done": 3}'])
+def test_a_damaged_state_is_named_and_not_trusted(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".work").mkdir()
+    (tmp_path / ".work" / "state.json").write_text(text, "utf-8")
+    with pytest.raises(OutputError, match=r"state\.json is damaged.*without --resume"):
+        RunState.open(tmp_path, "key", resume=True)
+
+
+def test_a_text_file_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.json"
+    write_text(path, "old")
+
+    def fail(_file: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("stillwatch.app.state.os.fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        write_text(path, "new" * 10_000)
+    assert path.read_text("utf-8") == "old"
+
+
+def test_a_folder_of_somebody_else_s_files_is_refused_and_untouched(tmp_path: Path) -> None:
+    for name in ("notes.txt", "report.html", "findings.jsonl", "accounts.parquet", "subjects.json"):
+        folder = tmp_path / name.replace(".", "-")
+        _log(folder, name)
+        with pytest.raises(OutputError, match="choose another --out"):
+            prepare_folder(folder, resume=False, remove=_remove)
+        assert [path.name for path in folder.iterdir()] == [name]
+
+
+def test_a_folder_called_exchanges_is_not_taken_for_a_scan_s(tmp_path: Path) -> None:
+    log = _log(tmp_path / "provider" / "exchanges", "day.parquet")
+    for resume in (False, True):
+        with pytest.raises(OutputError, match="exchanges"):
+            prepare_folder(tmp_path / "provider", resume=resume, remove=_remove)
+    assert log.exists()
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="is a file"):
+        prepare_folder(_log(tmp_path), resume=False, remove=_remove)
+
+
+def test_a_new_an_empty_and_a_finished_folder_are_taken(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "result"
+    prepare_folder(out, resume=False, remove=_remove)
+    assert [path.name for path in out.iterdir()] == [".work"]
+    for name in (
+        "run.json",
+        "report.html",
+        "subjects.json",
+        ".report.html.partial",
+        "exchanges/part-00000.parquet",
+        ".work/state.json",
+        "mine.txt",
+    ):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("{}", "utf-8")
+    prepare_folder(out, resume=True, remove=_remove)
+    assert {path.name for path in out.iterdir()} == {"exchanges", ".work", "mine.txt"}
+    assert (out / "exchanges" / "part-00000.parquet").exists()
+    prepare_folder(out, resume=False, remove=_remove)
+    assert {path.name for path in out.iterdir()} == {".work", "mine.txt"}
+    assert list((out / ".work").iterdir()) == []
+
+
+def test_the_result_folder_is_never_its_own_input(tmp_path: Path) -> None:
+    out = tmp_path / "logs" / "result"
+    log, part, access = _log(tmp_path / "logs"), _log(out / "exchanges", "part-00000.parquet"), _log(out, "access.jsonl")
+    plan = without_results(_plan(log, part, logs=(access,)), out)
+    assert [file.path for file in plan.files] == [log]
+    assert plan.access_logs == ()
+    assert [name for name, _ in plan.ignored] == ["part-00000.parquet", "access.jsonl"]
+    with pytest.raises(UsageError, match="lies in the result folder"):
+        without_results(_plan(part), out)
+    assert without_results(_plan(log), tmp_path / "log").files == _plan(log).files
+
+
+def test_read_is_forgotten_once_its_text_is_gone(tmp_path: Path) -> None:
+    (tmp_path / ".work").mkdir()
+    shard = {"path": "", "name": "a", "row_groups": [0], "first_row": 0, "rows": 3, "refused": "", "id_prefix": "", "max_id_chars": 512}
+    quarantine, text = _log(tmp_path, "quarantine.jsonl"), _log(tmp_path, "part.parquet")
+    noted = {
+        "shards": [shard | {"path": str(text)}], "files": [], "reasons": {}, "filled_columns": [], "input_hashes": {},
+        "quarantine": str(quarantine), "skipped": {},
+    }  # fmt: skip
+    state = RunState(folder=tmp_path / ".work", key="key", done={})
+    state.finish("read", {"noted": noted, "rows": 3, "seconds": 0.1})
+    state.forget_lost()
+    assert "read" in state.done
+    text.unlink()
+    state.forget_lost()
+    assert "read" not in state.done
+    assert json.loads((tmp_path / ".work" / "state.json").read_text("utf-8"))["done"]
