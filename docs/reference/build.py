@@ -1,0 +1,147 @@
+"""Fills the generated parts of the pages from the code: `python docs/reference/build.py`.
+
+A generated part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; a test holds the pages to what this module gives.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stillwatch.records.findings import Finding, Run
+from stillwatch.records.tables import ACCOUNTS, ENTITIES, EXCHANGES, LINKS, MEMBERS, SKETCH_COLUMNS, TRUTH, Column
+
+DOCS = Path(__file__).parents[1]
+_PART = re.compile(r"(?P<open><!-- begin (?P<name>[a-z-]+) -->\n).*?(?P<close><!-- end (?P=name) -->)", re.DOTALL)
+
+_ATTRIBUTE = re.compile(r"^    ([a-z_, ]+): (.*(?:\n        .*)*)", re.MULTILINE)
+
+
+def filled(page: str) -> str:
+    """The page's text with every generated part as the code gives it now."""
+    return _PART.sub(lambda part: part["open"] + PARTS[part["name"]]() + part["close"], page)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; bars and line ends within a cell are escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(_cell(cell) for cell in line) + " |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def column_table(columns: Sequence[Column]) -> str:
+    """Name, type, whether a row may leave it out, and meaning."""
+    rows = [(f"`{column.name}`", column.type, "yes" if column.nullable else "no", column.meaning) for column in columns]
+    return table(("column", "type", "may be null", "meaning"), rows)
+
+
+def record_table(record: type[Any]) -> str:
+    """The fields of a record as JSON holds them, with the meaning that its docstring gives."""
+    given = dict(_ATTRIBUTE.findall(inspect.getdoc(record) or ""))
+    meanings = {name.strip(): " ".join(meaning.split()) for names, meaning in given.items() for name in names.split(",")}
+    rows = [(f"`{field.name}`", str(field.type), meanings.get(field.name, "")) for field in dataclasses.fields(record)]
+    return table(("field", "type", "meaning"), rows)
+
+
+def reader_matrix() -> str:
+    """Which reader can fill which column of the exchanges table; `parquet` and `native` take every column that is there."""
+    from stillwatch.ingest.readers import READERS
+
+    names = [name for name in READERS if name != "native"]
+    rows = [(f"`{column}`", *("●" if column in READERS[name].columns else "" for name in names)) for column in EXCHANGES.names]
+    return table(("column", *(f"`{name}`" for name in names)), rows)
+
+
+def feature_table() -> str:
+    """The columns of features.parquet."""
+    from stillwatch.features.catalogue import CATALOGUE
+
+    rows = [(f"`{feature.name}`", feature.family, feature.unit, feature.when_null) for feature in CATALOGUE]
+    return table(("column", "family", "unit", "null when"), rows)
+
+
+def signal_tables() -> str:
+    """The signals of both questions: a table of what each needs, and a list of what to know before trusting it."""
+    from stillwatch.detect.catalogue import CATALOGUE
+
+    parts: list[str] = []
+    for axis in ("pooling", "harvest"):
+        signals = [signal for signal in CATALOGUE if signal.axis.value == axis]
+        parts.append(f"\n## {axis.capitalize()}\n\n")
+        for signal in signals:
+            needs = ", ".join(f"`{need}`".replace("|", "` or `") for need in signal.columns)
+            compared = "random sets of accounts" if signal.scope.value == "group" else "other entities of the log"
+            parts.append(f"### {signal.id}\n\n")
+            facts = [
+                ("family", signal.family),
+                ("unit", signal.unit),
+                ("suspicious when", "high" if signal.direction > 0 else "low"),
+                ("compared with", compared),
+                ("needs", needs),
+                ("speaks of groups", "yes" if signal.of_groups else "no, of single accounts only"),
+                ("ordinary explanation", signal.ordinary),
+                ("blind spot", signal.blind_spot),
+                ("missing when", signal.when_null),
+                ("source", "; ".join(signal.references)),
+                ("ATLAS", ", ".join(signal.techniques)),
+            ]
+            parts.append("".join(f"- {name}: {value}\n" for name, value in facts) + "\n")
+    return "".join(parts)
+
+
+def command_tables() -> str:
+    """Every command with its arguments and options."""
+    import typer
+
+    from stillwatch.cli import app
+
+    root: Any = typer.main.get_command(app)
+    parts: list[str] = []
+    for name, command in root.commands.items():
+        about = (command.help or "").split("\f")[0].split("\b")[0].strip()
+        parts.append(f"\n## stillwatch {name}\n\n{about}\n")
+        rows = [_parameter(parameter) for parameter in command.params]
+        if rows:
+            parts.append("\n" + table(("argument or option", "default", "meaning"), rows))
+    return "".join(parts)
+
+
+def _parameter(parameter: Any) -> tuple[str, str, str]:
+    shown = parameter.opts if parameter.param_type_name == "option" else [parameter.metavar or parameter.name.upper()]
+    default = "" if parameter.default is None or parameter.default is False else f"`{parameter.default}`"
+    return ", ".join(f"`{name}`" for name in shown), "required" if parameter.required else default, parameter.help or ""
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "exchanges": lambda: column_table([column for column in EXCHANGES.columns if not column.name.endswith("_text")]),
+    "sketches": lambda: column_table(SKETCH_COLUMNS),
+    "accounts": lambda: column_table(ACCOUNTS.columns),
+    "entities": lambda: column_table(ENTITIES.columns),
+    "members": lambda: column_table(MEMBERS.columns),
+    "links": lambda: column_table(LINKS.columns),
+    "truth": lambda: column_table(TRUTH.columns),
+    "finding": lambda: record_table(Finding),
+    "run": lambda: record_table(Run),
+    "readers": reader_matrix,
+    "features": feature_table,
+    "signals": signal_tables,
+    "commands": command_tables,
+}
+"""What each generated part holds."""
+
+
+def main() -> None:
+    """Rewrite every page of docs/."""
+    for path in sorted(DOCS.rglob("*.md")):
+        path.write_text(filled(path.read_text("utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
