@@ -141,7 +141,7 @@ def test_every_batch_comes_out_as_the_sketched_table_declares(rows: list[Any]) -
 def test_missing_text_gives_nulls_and_not_zeros(rows: list[Any]) -> None:
     sketched = SKETCHER(_batch(rows)).to_pylist()
     for (prompt, system, response, thinking, _), row in zip(rows, sketched, strict=True):
-        for name in ("prompt_chars", "prompt_key", "prompt_bucket", "wording", "elicits", "task", "language"):
+        for name in ("prompt_chars", "prompt_key", "prompt_bucket", "wording", "elicits", "task"):
             assert (row[name] is None) == (prompt is None)
         assert (row["system_key"] is None) == (system is None)
         assert (row["response_chars"] is None) == (response is None)

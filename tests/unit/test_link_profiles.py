@@ -11,7 +11,17 @@ import pytest
 
 from stillwatch.engines.schema import arrow_schema
 from stillwatch.errors import UnreadableInputError
-from stillwatch.link.profiles import HOUR_US, PROFILE_COLUMNS, QUANTUM, Moments, Profiles, Watched, build_profiles, own_rhythm_removed
+from stillwatch.link.profiles import (
+    HOUR_US,
+    PROFILE_COLUMNS,
+    QUANTUM,
+    Moments,
+    Profiles,
+    Watched,
+    build_profiles,
+    own_rhythm_removed,
+    subject_distances,
+)
 from stillwatch.records.tables import SKETCHED
 from stillwatch.sketch.codebook import DIMENSIONS
 from stillwatch.stats.seeds import generator
@@ -158,3 +168,34 @@ def test_what_is_left_of_an_accounts_hours_sums_to_nothing() -> None:
 def test_a_log_of_one_day_loses_its_mean_alone() -> None:
     hours = np.array([[1, 2, 3]], np.uint32)
     assert own_rhythm_removed(hours, START_US).tolist() == [[-1.0, 0.0, 1.0]]
+
+
+def _speaking(languages: list[int], axes: list[int]) -> Profiles:
+    """One account per entry: 50 exchanges in one language, all along one axis of the subject space."""
+    size = len(languages)
+    moments = Moments.empty(size, 24, CELLS)
+    moments.counts[:] = 50
+    moments.sums[np.arange(size), axes] = 50.0
+    moments.languages[np.arange(size), languages] = 50
+    nothing = np.zeros(0, np.int64)
+    empty = Moments.empty(0, 24, CELLS)
+    ids = np.array([f"a{number}" for number in range(size)], np.str_)
+    return Profiles(ids=ids, accounts=moments, carriers=empty, carrier_trace=nothing, carrier_account=nothing, start_us=START_US)
+
+
+def test_another_language_is_no_distance_between_subjects() -> None:
+    profiles = _speaking([1, 1, 1, 1, 8, 8, 8], [0, 0, 0, 0, 1, 1, 1])
+    assert subject_distances(profiles, np.arange(7)).tolist() == [0.0] * 7
+
+
+def test_a_member_is_measured_against_those_who_write_its_language() -> None:
+    profiles = _speaking([1, 1, 1, 1, 8, 8, 8, 8], [0, 0, 0, 0, 1, 1, 1, 5])
+    found = subject_distances(profiles, np.arange(8))
+    assert found[7] == pytest.approx(2.0)
+    assert found[:7].tolist() == [0.0] * 7
+
+
+def test_the_only_speaker_of_a_language_stands_in_the_middle() -> None:
+    profiles = _speaking([1, 1, 1, 1, 8], [0, 0, 0, 3, 7])
+    assert subject_distances(profiles, np.arange(5)).tolist() == pytest.approx([0.0, 0.0, 0.0, 2.0, 0.0])
+    assert subject_distances(_speaking([1, 8], [0, 1]), np.arange(2)).tolist() == [0.0, 0.0]

@@ -194,6 +194,30 @@ def test_the_answer_does_not_depend_on_which_others_are_asked(crowd: Population)
     assert first.test(candidate, None).p_values == second.test(candidate, None).p_values
 
 
+def _with_languages(population: Population, languages: dict[int, int]) -> Population:
+    accounts = population.profiles.accounts
+    control = accounts.languages.copy()
+    for account, language in languages.items():
+        control[account] = 0
+        control[account, language] = int(accounts.counts[account])
+    return replace(population, profiles=replace(population.profiles, accounts=replace(accounts, languages=control)))
+
+
+def test_a_member_whose_language_nobody_else_writes_does_not_silence_the_rest(crowd: Population) -> None:
+    tested = _validator(_with_languages(crowd, {0: 9, 1: 9, 2: 10})).test(_candidate(range(CREW)), None)
+    assert tested.p_value is not None
+    assert tested.p_value < 1e-4
+    assert "subjects" in tested.p_values
+
+
+def test_members_who_mostly_write_what_hardly_anyone_else_writes_are_not_compared(crowd: Population) -> None:
+    """Sets drawn from a dozen other accounts would hardly differ, and anything would stand out from them."""
+    languages = dict.fromkeys([*range(CREW), *range(100, 112)], 9)
+    tested = _validator(_with_languages(crowd, languages)).test(_candidate(range(CREW)), None)
+    assert tested.p_value is None
+    assert "too few other accounts" in tested.silent["subjects"]
+
+
 def test_a_large_candidate_is_judged_by_a_sample(crowd: Population) -> None:
     tested = _validator(crowd, settings=LinkSettings(sample=10)).test(_candidate(range(CREW)), None)
     assert tested.p_value is not None

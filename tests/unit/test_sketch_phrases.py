@@ -23,9 +23,9 @@ def sketcher() -> Sketcher:
     return Sketcher(fit_codebook([], [], generator(1, "codebook")))
 
 
-def _sketch(sketcher: Sketcher, prompt: str) -> dict[str, Any]:
+def _sketch(sketcher: Sketcher, prompt: str, response: str | None = None) -> dict[str, Any]:
     row = {"exchange_id": "e", "source": "native", "started_at": datetime(2026, 1, 1, tzinfo=UTC), "account_id": "a", "text_state": "full"}
-    batch = pa.RecordBatch.from_pylist([row | {"prompt_text": prompt}], schema=arrow_schema(EXCHANGES))
+    batch = pa.RecordBatch.from_pylist([row | {"prompt_text": prompt, "response_text": response}], schema=arrow_schema(EXCHANGES))
     return sketcher(batch).to_pylist()[0]
 
 
@@ -127,6 +127,17 @@ def test_the_capability_asked_for_is_named(sketcher: Sketcher, prompt: str, task
 )
 def test_the_control_cell_is_the_language_of_the_prompt(sketcher: Sketcher, prompt: str, language: str) -> None:
     assert LANGUAGES[_sketch(sketcher, prompt)["language"]] == language
+
+
+def test_an_instruction_in_one_language_does_not_hide_the_language_of_what_it_asks_about(sketcher: Sketcher) -> None:
+    prompt = "This is the task that you have to do, and this is how the answer is to be given to us. Скажи, почему река течёт?"
+    response = "Река течёт, потому что вода стремится вниз под действием силы тяжести, а русло направляет её поток к морю."
+    assert LANGUAGES[_sketch(sketcher, prompt)["language"]] == "en"
+    assert LANGUAGES[_sketch(sketcher, prompt, response)["language"]] == "ru"
+
+
+def test_cyrillic_without_a_word_of_grammar_is_told_by_its_script(sketcher: Sketcher) -> None:
+    assert LANGUAGES[_sketch(sketcher, "Хорошие большие красивые реки")["language"]] == "ru"
 
 
 def test_every_phrase_can_be_looked_up() -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 _FROM_PROMPT = ("prompt_chars", "prompt_key", "prompt_bucket", "wording", "subject", "embedding", "elicits", "task", "language")
-_FROM_RESPONSE = ("response_chars", "reasoning_share", "subject", "embedding")
+_FROM_RESPONSE = ("response_chars", "reasoning_share", "subject", "embedding", "language")
 
 
 def sketched_columns(filled: Iterable[str]) -> frozenset[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from stillwatch.link.profiles import Profiles, own_rhythm_removed
+from stillwatch.link.profiles import Profiles, own_rhythm_removed, subject_distances
 from stillwatch.link.settings import LinkSettings
 from stillwatch.link.validate import Tested
 
@@ -43,12 +43,6 @@ def farness(test: Tested, profiles: Profiles, settings: LinkSettings) -> npt.NDA
     return total
 
 
-def _by_subject(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    counts = np.maximum(profiles.accounts.counts[members].astype(np.float64), 2)
-    means = profiles.accounts.sums[members] / counts[:, None]
-    return ((means - np.median(means, axis=0)) ** 2).sum(axis=1) - (1 - (means**2).sum(axis=1)) / (counts - 1)
-
-
 def _by_volume(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     logs = np.log(np.maximum(profiles.accounts.hours[members].sum(axis=1, dtype=np.float64), 1))
     return np.abs(logs - np.median(logs))
@@ -61,7 +55,7 @@ def _by_clock(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray
 
 
 _DISTANCES: dict[str, Callable[[Profiles, npt.NDArray[np.int64]], npt.NDArray[np.float64]]] = {
-    "subjects": _by_subject,
+    "subjects": subject_distances,
     "volume": _by_volume,
     "lockstep": _by_clock,
 }

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from stillwatch.link.nominate import CONTENT_KINDS, SHARED_KINDS, TraceRows
-from stillwatch.link.profiles import Profiles, own_rhythm_removed
+from stillwatch.link.profiles import Profiles, own_rhythm_removed, subject_distances
 from stillwatch.link.settings import LinkSettings
 from stillwatch.link.validate import Tested
 
@@ -113,10 +113,7 @@ def _consistency(
 
 def _far_off(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """[m] whether a member's subjects lie much further from the block's centre than its other members' do."""
-    counts = np.maximum(profiles.accounts.counts[members].astype(np.float64), 2)
-    means = profiles.accounts.sums[members] / counts[:, None]
-    noise = (1 - (means**2).sum(axis=1)) / (counts - 1)
-    distance = ((means - np.median(means, axis=0)) ** 2).sum(axis=1) - noise
+    distance = subject_distances(profiles, members)
     middle = np.median(distance)
     spread = 1.4826 * np.median(np.abs(distance - middle))
     return distance > middle + 6 * max(spread, LEAST_SPREAD)

@@ -24,6 +24,9 @@ HOUR_US = 3_600_000_000
 MAX_HOURS = 24 * 92
 """Longest period whose hours are kept one by one; a longer log is judged on its last quarter of a year."""
 
+LEAST_SPEAKERS = 3
+"""Members of one language from which their median says what is usual among them."""
+
 QUANTUM = 127.0
 """What a subject vector's component of 1 is stored as."""
 
@@ -144,6 +147,25 @@ def own_rhythm_removed(hours: npt.NDArray[np.uint32], start_us: int) -> npt.NDAr
         if kind.any():
             shaped[:, kind] -= shaped[:, kind].mean(axis=1, keepdims=True)
     return shaped.reshape(len(hours), days * 24)
+
+
+def subject_distances(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """[m] squared distance of each member's mean subject from the median of the members that write its language, sampling noise taken off.
+
+    Another language is no distance: members of a language that fewer than LEAST_SPEAKERS share stand in the middle.
+    """
+    counts = np.maximum(profiles.accounts.counts[members].astype(np.float64), 2)
+    means = profiles.accounts.sums[members] / counts[:, None]
+    noise = (1 - (means**2).sum(axis=1)) / (counts - 1)
+    language = profiles.accounts.languages[members].argmax(axis=1)
+    found = np.full(len(members), np.nan)
+    for value in np.unique(language):
+        inside = language == value
+        if inside.sum() >= LEAST_SPEAKERS:
+            found[inside] = ((means[inside] - np.median(means[inside], axis=0)) ** 2).sum(axis=1) - noise[inside]
+    unknown = np.isnan(found)
+    found[unknown] = 0.0 if unknown.all() else np.median(found[~unknown])
+    return found
 
 
 def _arrays(moments: Moments) -> tuple[Any, ...]:

@@ -19,7 +19,6 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.stats import rankdata
 
-from stillwatch.errors import TooFewSamplesError
 from stillwatch.link import likeness
 from stillwatch.link.nominate import SHARED_KINDS, Candidate, TraceRows
 from stillwatch.link.profiles import Moments, Profiles, own_rhythm_removed
@@ -34,6 +33,9 @@ POOL = 5_000
 ASPECTS = ("subjects", "manner", "volume", "lockstep", "infrastructure", "parameters", "failover")
 FLOOR = 1e-6
 """Smallest p-value, of one aspect and of all: a tail fitted to some hundred sets is not believed further."""
+
+SPARE = 2
+"""Other accounts per member that a stratum must hold: sets that take nearly all of it hardly differ, and anything stands out from them."""
 
 _NOT_INFRASTRUCTURE = ("prompt", "parameters")
 _UNHEARD = {
@@ -150,6 +152,7 @@ class Validator:
         chosen = np.arange(len(self._pool.account), len(rows.account))
         eligible = ~np.isin(rows.account, self._carrying)
         volume = np.floor(np.log2(rows.counts)).astype(np.int64)
+        chosen = self._comparable(rows.language, chosen, eligible)
         matched = self._random_sets([rows.language * 64 + volume, rows.language], chosen, eligible, draws)
         # an aspect that is about volume cannot be matched on it, so it has sets of its own, independent of the others'
         unmatched = self._random_sets([rows.language], chosen, eligible, draws)
@@ -225,15 +228,26 @@ class Validator:
             manner=self._manner[accounts],
         )
 
+    def _comparable(
+        self, language: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64], eligible: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.int64]:
+        """The members that enough other accounts of their language could stand for; all of them where that is less than half."""
+        kept: list[npt.NDArray[np.int64]] = []
+        for value in np.unique(language[chosen]):
+            inside = chosen[language[chosen] == value]
+            room = int((eligible & (language == value)).sum()) // SPARE
+            kept.append(inside if len(inside) <= room else self._generator.choice(inside, room, replace=False))
+        found = np.sort(np.concatenate(kept))
+        return found if len(found) >= max(self._settings.smallest_group, len(chosen) / 2) else chosen
+
     def _random_sets(
         self, strata: list[npt.NDArray[np.int64]], chosen: npt.NDArray[np.integer], eligible: npt.NDArray[np.bool_], draws: int
     ) -> npt.NDArray[np.int64] | None:
         """Sets matched as closely as the pool allows; None where even the coarsest match fails."""
         for stratum in strata:
-            try:
+            values, wanted = np.unique(stratum[chosen], return_counts=True)
+            if all((eligible & (stratum == value)).sum() >= SPARE * count for value, count in zip(values, wanted, strict=True)):
                 return random_sets(self._generator, stratum, chosen, draws, eligible=eligible)
-            except TooFewSamplesError:
-                continue
         return None
 
     def _statistic(self, aspect: str, rows: _Rows, sets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -129,7 +129,9 @@ SKETCH_COLUMNS = (
     Column("embedding", BINARY, meaning="the exchange in the fitted subject space, signed bytes; null: no text"),
     Column("elicits", INT32, meaning="bits of stillwatch.sketch.phrases.Elicits; null: no text"),
     Column("task", INT8, meaning="capability asked for, see stillwatch.sketch.phrases.TASKS; null: no text"),
-    Column("language", INT8, meaning="control cell, used only to compare like with like, never as a signal; null: no text"),
+    Column(
+        "language", INT8, meaning="control cell of the same text as the subject, only to compare like with like; no signal; null: no text"
+    ),
     Column("reasoning_share", FLOAT, meaning="share of the response that has the shape of worked reasoning, 0 to 1; null: no text"),
     Column("session_rule", STRING, meaning="how session_id was derived from the text, or none; null: not checked"),
 )

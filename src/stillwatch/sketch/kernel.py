@@ -6,6 +6,7 @@ from typing import Any
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from stillwatch.sketch.codebook import DIMENSIONS, HEAD_BYTES, VOCABULARY
 from stillwatch.sketch.phrases import LANGUAGES, TASKS
@@ -29,7 +30,21 @@ _GOLDEN_OUT = np.uint64(pow(0x9E3779B97F4A7C15, SHINGLE_WORDS, 1 << 64))
 _MASK = np.uint64(VOCABULARY - 1)
 _TASKS = len(TASKS)
 _LANGUAGES = len(LANGUAGES)
-_ZH, _JA, _KO, _AR = LANGUAGES.index("zh"), LANGUAGES.index("ja"), LANGUAGES.index("ko"), LANGUAGES.index("ar")
+_JA = LANGUAGES.index("ja")
+_GRAMMAR_WEIGHT = 6
+_SCRIPTS = {"ru": (0xD0, 0xD3, 1), "ar": (0xD8, 0xDB, 6), "ja": (0xE3, 0xE3, 18), "zh": (0xE4, 0xE9, 6), "ko": (0xEA, 0xED, 6)}
+"""First and last lead byte of a script that a language is known by, and what a character weighs where a word of grammar weighs 6."""
+
+
+def _lead_bytes() -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32]]:
+    """[256] the language that a character beginning with each byte speaks for, 0 for none; and how much it weighs."""
+    cells, weights = np.zeros(256, np.int8), np.zeros(256, np.int32)
+    for name, (first, last, weight) in _SCRIPTS.items():
+        cells[first : last + 1], weights[first : last + 1] = LANGUAGES.index(name), weight
+    return cells, weights
+
+
+_LEAD_CELLS, _LEAD_WEIGHTS = _lead_bytes()
 
 
 @numba.njit(nogil=True, cache=True)
@@ -122,11 +137,12 @@ def _bucket(words: Any, count: Any, rarity: Any) -> Any:
 
 
 @numba.njit(nogil=True, cache=True)
-def _phrases(words: Any, count: Any, keys: Any, values: Any, starts: Any, seen: Any) -> Any:
-    """The elicitations found; `seen` [tasks + languages] is filled with counts."""
+def _phrases(words: Any, count: Any, keys: Any, values: Any, starts: Any, tasks: Any) -> Any:
+    """The elicitations found; `tasks` [TASKS] is filled with counts."""
     last = np.uint64(starts.shape[0] - 1)
     mask = np.uint64(keys.shape[0] - 1)
     elicits = 0
+    tasks[:] = 0
     for start in range(count):
         opens = starts[np.int64(words[start] & last)]
         if opens == 0:
@@ -139,10 +155,8 @@ def _phrases(words: Any, count: Any, keys: Any, values: Any, starts: Any, seen: 
                 if keys[np.int64(slot)] == value:
                     found = values[np.int64(slot)]
                     elicits |= found & 0xFF
-                    if (found >> 8) & 0xFF:
-                        seen[(found >> 8) & 0xFF] += 1
-                    if found >> 16:
-                        seen[_TASKS + (found >> 16)] += 1
+                    if found >> 8:
+                        tasks[found >> 8] += 1
                     break
                 slot = (slot + np.uint64(1)) & mask
     return elicits
@@ -159,21 +173,31 @@ def _is_ascii(data: Any, start: Any, stop: Any) -> Any:
 
 @numba.njit(nogil=True, cache=True)
 def _scripts(data: Any, start: Any, stop: Any, seen: Any) -> None:
-    """Count characters of scripts that a language is known by: kana, Hangul, Han, Arabic."""
+    """Weigh the characters of scripts that a language is known by."""
     if _is_ascii(data, start, stop):
         return
     for index in range(start, stop):
-        byte = data[index]
-        if byte < 0xD8:
+        cell = _LEAD_CELLS[data[index]]
+        # U+3000 to U+303F is punctuation of Chinese as much as of Japanese
+        if cell == 0 or (cell == _JA and (index + 1 == stop or data[index + 1] < 0x81)):
             continue
-        if byte <= 0xDB:
-            seen[_TASKS + _AR] += 1
-        elif byte == 0xE3 and index + 1 < stop and data[index + 1] >= 0x81:
-            seen[_TASKS + _JA] += 3
-        elif 0xE4 <= byte <= 0xE9:
-            seen[_TASKS + _ZH] += 1
-        elif 0xEA <= byte <= 0xED:
-            seen[_TASKS + _KO] += 1
+        seen[cell] += _LEAD_WEIGHTS[data[index]]
+
+
+@numba.njit(nogil=True, cache=True)
+def _language(words: Any, count: Any, data: Any, start: Any, stop: Any, keys: Any, values: Any, seen: Any) -> Any:
+    """The control cell of a text, by its words of grammar and its scripts; `seen` [LANGUAGES] is scratch."""
+    mask = np.uint64(keys.shape[0] - 1)
+    seen[:] = 0
+    for index in range(count):
+        slot = words[index] & mask
+        while keys[np.int64(slot)] != 0:
+            if keys[np.int64(slot)] == words[index]:
+                seen[values[np.int64(slot)]] += _GRAMMAR_WEIGHT
+                break
+            slot = (slot + np.uint64(1)) & mask
+    _scripts(data, start, stop, seen)
+    return np.argmax(seen)
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True)
@@ -217,36 +241,39 @@ def sketch_rows(prompt: Any, system: Any, response: Any, thinking: Any, tables: 
     """Fill the arrays of `out` for every row.
 
     `prompt`, `system`, `response` and `thinking` are (offsets, bytes, validity). `tables` is (phrase keys, phrase values, phrase
-    starts, rarity, telling, projection, centres [d, cells]). `out` is (prompt_key, bucket, system_key, wording [n, SLOTS], wording count,
-    subject, embedding [n, d], elicits, task, language, reasoning).
+    starts, language keys, language values, rarity, telling, projection, centres [d, cells]). `out` is (prompt_key, bucket, system_key,
+    wording [n, SLOTS], wording count, subject, embedding [n, d], elicits, task, language, reasoning).
+
+    Subject and control cell are read from one text, the head of the response or, where that is short, the prompt: an instruction in
+    one language, put before payloads in many, must not make them look alike.
     """
-    keys, values, starts, rarity, telling, projection, centres = tables
+    keys, values, starts, grammar, languages, rarity, telling, projection, centres = tables
     words = np.empty(MAX_TOKENS, np.uint64)
     vector = np.empty(DIMENSIONS, np.float32)
     closeness = np.empty(centres.shape[1], np.float32)
-    seen = np.empty(_TASKS + _LANGUAGES, np.int32)
+    tasks, seen = np.empty(_TASKS, np.int32), np.empty(_LANGUAGES, np.int32)
     for row in range(prompt[0].shape[0] - 1):
         if system[2][row]:
             start, stop = system[0][row], min(system[0][row + 1], system[0][row] + MAX_BYTES)
             out[2][row] = _sequence_hash(words, tokenise(system[1], start, stop, words))
+        data = prompt[1]
         start, stop = prompt[0][row], min(prompt[0][row + 1], prompt[0][row] + MAX_BYTES)
-        count = tokenise(prompt[1], start, stop, words) if prompt[2][row] else 0
-        seen[:] = 0
+        count = tokenise(data, start, stop, words) if prompt[2][row] else 0
         if prompt[2][row]:
             out[0][row] = _sequence_hash(words, count)
             out[1][row] = _bucket(words, count, rarity)
             out[4][row] = _wording(words, count, out[3][row])
-            out[7][row] = _phrases(words, count, keys, values, starts, seen)
-            out[8][row] = np.argmax(seen[:_TASKS])
-            _scripts(prompt[1], start, stop, seen)
-            out[9][row] = np.argmax(seen[_TASKS:])
-        start, stop = response[0][row], min(response[0][row + 1], response[0][row] + MAX_BYTES)
+            out[7][row] = _phrases(words, count, keys, values, starts, tasks)
+            out[8][row] = np.argmax(tasks)
+        begin, end = response[0][row], min(response[0][row + 1], response[0][row] + MAX_BYTES)
         if response[2][row]:
-            out[10][row] = reasoning_share(response[1], start, stop)
-            if stop - start >= 80 or not prompt[2][row]:
-                count = tokenise(response[1], start, min(stop, start + HEAD_BYTES), words)
+            out[10][row] = reasoning_share(response[1], begin, end)
+            if end - begin >= 80 or not prompt[2][row]:
+                data, start, stop = response[1], begin, min(end, begin + HEAD_BYTES)
+                count = tokenise(data, start, stop, words)
         if thinking[2][row]:
             hidden = thinking[0][row + 1] - thinking[0][row]
-            shown = stop - start
+            shown = end - begin
             out[10][row] = (hidden + out[10][row] * shown) / max(1, hidden + shown)
         out[5][row] = _place(words, count, telling, projection, centres, vector, closeness, out[6][row])
+        out[9][row] = _language(words, count, data, start, stop, grammar, languages, seen)

@@ -112,7 +112,7 @@ def gram_hash(words: npt.NDArray[np.uint64]) -> int:
 
 
 def phrase_table() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-    """An open-addressing table: keys [m], 0 where empty; values [m] = elicits | task << 8 | language << 16; and a filter.
+    """An open-addressing table: keys [m], 0 where empty; values [m] = elicits | task << 8; and a filter.
 
     The filter, indexed by the low bits of a word's hash, is the length of the longest phrase that such a word opens, 0 for none.
     A phrase may stand in one list only as a task and in one only as an elicitation; their values are merged.
@@ -123,8 +123,23 @@ def phrase_table() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32], npt.N
         _add(values, starts, text, int(flag))
     for name, text in _TASKS.items():
         _add(values, starts, text, TASKS.index(name) << 8)
+    return *_open_addressing(values), starts
+
+
+def language_table() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
+    """An open-addressing table of words of grammar: keys [m], 0 where empty; values [m], positions in LANGUAGES.
+
+    A word that two languages share (French and Spanish "la") says nothing and keeps its first owner.
+    """
+    values: dict[int, int] = {}
     for name, text in _FUNCTION_WORDS.items():
-        _add(values, starts, text.replace(" ", "|"), LANGUAGES.index(name) << 16)
+        for word in text.split():
+            values.setdefault(int(hash_words(word)[0]), LANGUAGES.index(name))
+    return _open_addressing(values)
+
+
+def _open_addressing(values: dict[int, int]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
+    """Keys and values in slots by the key's low bits, the next free slot where one is taken; at most a quarter of the slots is used."""
     size = 1 << (4 * len(values)).bit_length()
     keys = np.zeros(size, np.uint64)
     table = np.zeros(size, np.int32)
@@ -133,11 +148,11 @@ def phrase_table() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32], npt.N
         while keys[slot]:
             slot = (slot + 1) & (size - 1)
         keys[slot], table[slot] = key, value
-    return keys, table, starts
+    return keys, table
 
 
 def _add(values: dict[int, int], starts: npt.NDArray[np.uint8], text: str, value: int) -> None:
-    fields = (0xFF, 0xFF00, 0xFF0000)
+    fields = (0xFF, 0xFF00)
     for phrase in _phrases(text):
         words = hash_words(phrase)
         if not 0 < len(words) <= MAX_GRAM:
@@ -147,6 +162,6 @@ def _add(values: dict[int, int], starts: npt.NDArray[np.uint8], text: str, value
         starts[opens] = max(int(starts[opens]), len(words))
         key = gram_hash(words)
         old = values.get(key, 0)
-        # a word shared by two lists of one kind (French and Spanish "la") says nothing and keeps its first owner
+        # a phrase that stands in two lists of one kind keeps its first owner
         free = sum(mask for mask in fields if not old & mask)
         values[key] = old | (value & free)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from stillwatch.records.tables import SKETCHED
 from stillwatch.sketch.codebook import DIMENSIONS, Codebook
 from stillwatch.sketch.kernel import SLOTS, sketch_rows
-from stillwatch.sketch.phrases import phrase_table
+from stillwatch.sketch.phrases import language_table, phrase_table
 from stillwatch.sketch.tokens import text_buffers
 
 _SESSION_SHAPE = (
@@ -32,6 +32,7 @@ class Sketcher:
     def __init__(self, codebook: Codebook) -> None:
         self._tables = (
             *phrase_table(),
+            *language_table(),
             codebook.rarity,
             codebook.projection.any(axis=1),
             np.ascontiguousarray(codebook.projection),
@@ -70,7 +71,7 @@ class Sketcher:
             "embedding": _bytes(out[6], asked & answered),
             "elicits": _array(out[7], asked),
             "task": _array(out[8], asked),
-            "language": _array(out[9], asked),
+            "language": _array(out[9], asked & answered),
             "reasoning_share": _array(out[10], answered),
             "session_rule": _session_rules(batch),
         }
