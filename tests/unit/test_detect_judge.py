@@ -52,6 +52,23 @@ def test_p_values_of_honest_accounts_are_no_smaller_than_uniform(level: float) -
     assert (p_values <= level).sum() <= binom.ppf(0.999, 600, level)
 
 
+@pytest.mark.parametrize("accounts", [300, 6_000])
+def test_signals_that_grow_with_volume_accuse_nobody_for_its_volume(accounts: int) -> None:
+    """However many accounts: with more of them a baseline is narrower, and an account must still stand in its middle."""
+    rng = generator(9, f"volumes of {accounts}")
+    volumes = np.floor(np.exp(rng.normal(5.5, 1.0, accounts)))
+    trends = np.log(volumes)[:, None] * np.array([3.0, 2.0, 1.0, -1.0, 0.0, 0.0])
+    values = trends + rng.normal(size=(accounts, len(SIGNALS)))
+    values[:, 0] = volumes
+    nobody = np.zeros(accounts, np.bool_)
+    p_values = judge(values, volumes, nobody, nobody, nobody, SIGNALS, SETTINGS, generator(7, "folds")).p_values
+    judged = p_values[~np.isnan(p_values)]
+    assert len(judged) > accounts / 2
+    for level in (0.005, 0.01, 0.05, 0.2):
+        assert (judged <= level).sum() <= binom.ppf(0.999, len(judged), level), level
+    assert not (benjamini_hochberg(judged) <= 0.005).any()
+
+
 def test_an_account_that_stands_out_is_told_from_the_rest() -> None:
     values = np.nan_to_num(_values(300))
     values[40] = 9.0

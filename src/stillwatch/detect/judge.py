@@ -25,6 +25,9 @@ LIKE_VOLUME = 4.0
 LEAST_NEAR = 60
 """A baseline takes in accounts with between a quarter and four times the exchanges, and the nearest sixty where those are fewer."""
 
+SHARED_SPAN = 10
+"""Accounts share a baseline when they lie within a tenth of it by order of volume: each then stands near its middle."""
+
 LEAST_REFERENCE = 20
 """Baseline entities below which a signal, or the whole judgement, keeps silent."""
 
@@ -79,6 +82,7 @@ def judge(
     """
     judgement = _blank(values)
     reference = np.flatnonzero(~groups & ~claimed & ~suspects & (volumes >= settings.reference_least))
+    reference = reference[np.argsort(volumes[reference], kind="stable")]
     tested = np.flatnonzero(~groups & ~claimed & (volumes >= settings.least_account_exchanges))
     fold = np.full(len(volumes), -1)
     fold[reference] = generator.permutation(len(reference)) % settings.folds
@@ -86,9 +90,8 @@ def judge(
     for part in range(-1, settings.folds):
         rows = tested[fold[tested] == part]
         others = reference[fold[reference] != part]
-        for band in _bands(volumes[rows]):
-            near = _nearest(others, volumes, volumes[rows[band]], settings)
-            _judge_rows(judgement, rows[band], judgement.values[near], signals)
+        for near, window in _windows(volumes[rows], volumes[others], settings.reference_size):
+            _judge_rows(judgement, rows[near], judgement.values[others[window]], signals)
     return judgement
 
 
@@ -126,26 +129,42 @@ def _blank(values: npt.NDArray[np.float64]) -> Judgement:
     )
 
 
-def _bands(volumes: npt.NDArray[np.float64]) -> list[npt.NDArray[np.intp]]:
-    """Rows of like volume, a factor of four wide, so that one baseline serves them all."""
-    if len(volumes) == 0:
-        return []
-    bands = np.floor(np.log2(np.maximum(volumes, 1)) / 2)
-    return [np.flatnonzero(bands == band) for band in np.unique(bands)]
+def _windows(
+    tested: npt.NDArray[np.float64], reference: npt.NDArray[np.float64], size: int
+) -> list[tuple[npt.NDArray[np.intp], slice]]:
+    """Tested entities in lots of like volume, and for each lot the piece of `reference` (volumes, ascending) that stands around it.
 
-
-def _nearest(
-    reference: npt.NDArray[np.intp], volumes: npt.NDArray[np.float64], near: npt.NDArray[np.float64], settings: DetectSettings
-) -> npt.NDArray[np.intp]:
-    """The baseline entities of like volume, nearest first: within LIKE_VOLUME of the middle of `near`, and no fewer than LEAST_NEAR.
-
-    More would let light accounts, whose volume-bound signals are low by nature, make every heavy one look unusual.
+    As many lighter accounts as heavier ones: many signals change with volume, and an account at the heavy end of its baseline would look
+    unusual for its volume alone. A lot is narrow against its baseline for the same reason, however many accounts the log has.
     """
-    middle = np.median(np.log(np.maximum(near, 1)))
-    distance = np.abs(np.log(np.maximum(volumes[reference], 1)) - middle)
-    order = np.argsort(distance, kind="stable")
-    like = int((distance <= np.log(LIKE_VOLUME)).sum())
-    return reference[order[: min(settings.reference_size, max(LEAST_NEAR, like))]]
+    if len(tested) == 0 or len(reference) == 0:
+        return []
+    lots = np.searchsorted(reference, tested) // max(1, size // SHARED_SPAN)
+    logs = np.log(np.maximum(reference, 1))
+    found: list[tuple[npt.NDArray[np.intp], slice]] = []
+    for lot in np.unique(lots):
+        rows = np.flatnonzero(lots == lot)
+        found.append((rows, _around(logs, float(np.median(np.log(np.maximum(tested[rows], 1)))), size)))
+    return found
+
+
+def _around(logs: npt.NDArray[np.float64], middle: float, size: int) -> slice:
+    """The `size` values of `logs` (ascending) around `middle`, half of them on each side where there are as many.
+
+    Those within LIKE_VOLUME, and no fewer than the nearest LEAST_NEAR: more would let light accounts, whose volume-bound signals are low
+    by nature, make every heavy one look unusual.
+    """
+    place = int(np.searchsorted(logs, middle))
+    low = max(0, min(place - size // 2, len(logs) - size))
+    high = min(len(logs), low + size)
+    reach = np.log(LIKE_VOLUME)
+    low = max(low, int(np.searchsorted(logs, middle - reach, side="left")))
+    high = min(high, int(np.searchsorted(logs, middle + reach, side="right")))
+    while high - low < min(LEAST_NEAR, len(logs)):
+        below = middle - logs[low - 1] if low > 0 else np.inf
+        above = logs[high] - middle if high < len(logs) else np.inf
+        low, high = (low - 1, high) if below <= above else (low, high + 1)
+    return slice(low, high)
 
 
 def _judge_rows(judgement: Judgement, rows: npt.NDArray[np.integer], reference: npt.NDArray[np.float64], signals: Sequence[Signal]) -> None:

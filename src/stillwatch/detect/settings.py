@@ -15,7 +15,7 @@ class DetectSettings:
         least_account_exchanges: exchanges that an account needs before it is judged by itself: fewer are no harvest worth the name,
             and every account that is judged costs the others power.
         reference_least: exchanges that an account needs to stand in the baseline.
-        reference_size: baseline entities per judged entity, those of nearest volume.
+        reference_size: baseline entities per judged entity, those of nearest volume, half of them lighter and half heavier.
         folds: parts into which accounts are split so that none is compared with itself.
         agreeing_families: families of signals that must each stand out before harvest is claimed; one oddity is no harvest.
         watch_level: p-value up to which an account that does not pass the correction is still listed, for information.
@@ -34,7 +34,7 @@ class DetectSettings:
     least_account_exchanges: int = 500
     reference_least: int = 40
     reference_size: int = 400
-    folds: int = 10
+    folds: int = 5
     agreeing_families: int = 3
     watch_level: float = 0.005
     watch_rate: float = 0.5
