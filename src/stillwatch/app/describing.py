@@ -47,7 +47,7 @@ def sketched_columns(filled: Iterable[str]) -> frozenset[str]:
 
 def account_features(engine: Engine, exchanges: ir.Table, accounts: ir.Table | None, available: frozenset[str], path: Path) -> int:
     """Write one row of features per account; returns the number of accounts."""
-    return engine.write(features(alone(exchanges), accounts, available, keep=engine.cache), path)
+    return engine.write(features(alone(exchanges), accounts, available, keep=engine.caches), path)
 
 
 def group_features(
@@ -55,13 +55,13 @@ def group_features(
 ) -> pa.Table:
     """One row of features per group, over the pooled exchanges of its members (account_id, entity_id)."""
     pooled = membership(exchanges, engine.table(members, "group_members"))
-    return engine.arrow(features(pooled, accounts, available, all_exchanges=exchanges, keep=engine.cache))
+    return engine.arrow(features(pooled, accounts, available, all_exchanges=exchanges, keep=engine.caches))
 
 
 def shared_traces(engine: Engine, exchanges: ir.Table, accounts: ir.Table | None, available: frozenset[str]) -> pa.Table:
     """TRACES of every kind that the columns allow; empty where they allow none."""
     # kind by kind, so that only one of the large groupings needs memory at a time
-    kinds = [engine.arrow(expression).select(list(TRACES.names)) for expression in trace_tables(exchanges, accounts, available)]
+    kinds = [table.select(list(TRACES.names)) for table in engine.arrows(trace_tables(exchanges, accounts, available))]
     found = pa.concat_tables([arrow_schema(TRACES).empty_table(), *kinds], promote_options="permissive")
     # an engine gives rows in any order; what is built on them must not depend on it
     return found.sort_by([("kind", "ascending"), ("trace", "ascending"), ("account_id", "ascending")])

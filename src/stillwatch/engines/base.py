@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -49,6 +49,14 @@ class Engine(Protocol):
 
     def arrow(self, expression: ir.Table) -> pa.Table:
         """The expression's rows in memory; for results that grow with accounts, never with exchanges."""
+        ...
+
+    def caches(self, named: Iterable[tuple[ir.Table, str]]) -> list[ir.Table]:
+        """`cache` of one after the other; an engine may take the next from `named` while it computes the one before."""
+        ...
+
+    def arrows(self, expressions: Iterable[ir.Table]) -> list[pa.Table]:
+        """`arrow` of one after the other; an engine may take the next expression while it computes the one before."""
         ...
 
     def batches(self, expression: ir.Table, rows: int = 100_000) -> Iterator[pa.RecordBatch]:

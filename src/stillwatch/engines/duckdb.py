@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +20,8 @@ from stillwatch.errors import EngineError
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+_Result = TypeVar("_Result")
 
 _BATCH_ROWS = 32_768
 """Rows per batch handed to a kernel: small enough that a few batches of long prompts fit in memory."""
@@ -68,14 +71,35 @@ class DuckEngine:
 
     def cache(self, expression: ir.Table, name: str) -> ir.Table:
         """The expression's rows, computed once and kept on disk under `name` until the engine is closed."""
-        path = self._folder / f"{table_name(name)}.parquet"
-        self._copy(expression, path, "snappy", name)
-        return self._view([path], name)
+        return self.caches([(expression, name)])[0]
+
+    def caches(self, named: Iterable[tuple[ir.Table, str]]) -> list[ir.Table]:
+        """`cache` of one after the other; the next query is written while the one before runs."""
+        paths: dict[str, Path] = {}
+
+        def jobs() -> Iterator[Callable[[Any], int]]:
+            for expression, name in named:
+                paths[name] = self._folder / f"{table_name(name)}.parquet"
+                yield self._copying(expression, paths[name], "snappy", name)
+
+        self._one_by_one(jobs())
+        return [self._view([path], name) for name, path in paths.items()]
 
     def arrow(self, expression: ir.Table) -> pa.Table:
         """The expression's rows in memory; for results that grow with accounts, never with exchanges."""
-        with _failures("run an expression"):
-            return self._raw.sql(self._sql(expression)).to_arrow_table()
+        return self.arrows([expression])[0]
+
+    def arrows(self, expressions: Iterable[ir.Table]) -> list[pa.Table]:
+        """`arrow` of one after the other; the next query is written while the one before runs."""
+
+        def fetching(sql: str) -> Callable[[Any], pa.Table]:
+            def fetch(connection: Any) -> pa.Table:
+                with _failures("run an expression"):
+                    return connection.sql(sql).to_arrow_table()
+
+            return fetch
+
+        return self._one_by_one(fetching(self._sql(expression)) for expression in expressions)
 
     def batches(self, expression: ir.Table, rows: int = 100_000) -> Iterator[pa.RecordBatch]:
         """The expression's rows as a stream of at most `rows` at a time."""
@@ -89,7 +113,7 @@ class DuckEngine:
 
     def write(self, expression: ir.Table, path: Path) -> int:
         """Write the rows as one Parquet file, atomically; returns their number."""
-        return self._copy(expression, path, "zstd", path.name)
+        return self._one_by_one([self._copying(expression, path, "zstd", path.name)])[0]
 
     def apply(self, expression: ir.Table, kernel: Kernel, schema: pa.Schema, name: str) -> ir.Table:
         """Run a batch kernel over the rows, once, and give the result, of `schema`, as a table expression."""
@@ -115,7 +139,7 @@ class DuckEngine:
         self.close()
 
     def _sql(self, expression: ir.Table) -> str:
-        sql = _streamed(str(self._ibis.compile(expression)))
+        sql = _streamed(self._ibis.compiler.to_sqlglot(expression))
         # DuckDB sums integers into 128 bits, which Arrow can only hold as decimals; the expression says int64.
         with _failures("prepare an expression"):
             result = self._raw.sql(sql)
@@ -137,30 +161,50 @@ class DuckEngine:
             self._raw.execute(f'CREATE VIEW "{name}" AS FROM read_parquet([{listed}], hive_partitioning = false)')
             return self._ibis.table(name)
 
-    def _copy(self, expression: ir.Table, path: Path, compression: str, name: str) -> int:
+    def _copying(self, expression: ir.Table, path: Path, compression: str, name: str) -> Callable[[Any], int]:
+        """What writes the expression's rows to `path`, atomically, on the connection that it is given, and counts them."""
         partial = path.with_name(f".{path.name}.partial")
-        with _failures(f"write {name}"):
-            target = f"{_quoted(str(partial))} (FORMAT parquet, COMPRESSION {compression})"
-            counted = self._raw.execute(f"COPY ({self._sql(expression)}) TO {target}").fetchone()
-        partial.replace(path)
-        return int(counted[0])
+        target = f"{_quoted(str(partial))} (FORMAT parquet, COMPRESSION {compression})"
+        sql = f"COPY ({self._sql(expression)}) TO {target}"
+
+        def copy(connection: Any) -> int:
+            with _failures(f"write {name}"):
+                counted = connection.execute(sql).fetchone()
+            partial.replace(path)
+            return int(counted[0])
+
+        return copy
+
+    def _one_by_one(self, jobs: Iterable[Callable[[Any], _Result]]) -> list[_Result]:
+        """Run the jobs in their order, each on a connection of its own; the next is made while the one before runs.
+
+        To make a query takes Python as long as it takes DuckDB to run it on a million exchanges.
+        """
+        results: list[_Result] = []
+        running: Future[_Result] | None = None
+        with ThreadPoolExecutor(1) as pool, contextlib.closing(self._raw.cursor()) as connection:
+            for job in jobs:
+                if running is not None:
+                    results.append(running.result())
+                running = pool.submit(job, connection)
+            if running is not None:
+                results.append(running.result())
+        return results
 
 
-def _streamed(sql: str) -> str:
-    """The same query, told to read common sub-queries again where that is cheap.
+def _streamed(query: Any) -> str:
+    """A query, told to read common sub-queries again where that is cheap, as SQL.
 
     Left alone, DuckDB keeps the rows of every sub-query that is used twice. For one that aggregates, this saves work; for a plain
     selection of the exchanges it would hold the whole log in memory.
     """
-    import sqlglot
     from sqlglot import expressions
 
-    tree = sqlglot.parse_one(sql, read="duckdb")
-    for common in tree.find_all(expressions.CTE):
+    for common in query.find_all(expressions.CTE):
         body = common.this
         if not body.find(expressions.Group, expressions.Distinct, expressions.Window, expressions.SetOperation):
             common.args["materialized"] = False
-    return tree.sql(dialect="duckdb")
+    return query.sql(dialect="duckdb", copy=False)
 
 
 def _quoted(text: str) -> str:

@@ -6,7 +6,7 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -75,6 +75,14 @@ class SparkEngine:
         schema = _arrow_schema(frame)
         # By way of files: what is collected through the driver has to fit into the driver twice.
         return pa.Table.from_batches(self._stream(frame, 100_000), schema=schema)
+
+    def caches(self, named: Iterable[tuple[ir.Table, str]]) -> list[ir.Table]:
+        """`cache` of one after the other."""
+        return [self.cache(expression, name) for expression, name in named]
+
+    def arrows(self, expressions: Iterable[ir.Table]) -> list[pa.Table]:
+        """`arrow` of one after the other."""
+        return [self.arrow(expression) for expression in expressions]
 
     def batches(self, expression: ir.Table, rows: int = 100_000) -> Iterator[pa.RecordBatch]:
         """The expression's rows as a stream of at most `rows` at a time, by way of files on disk."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ def features(
     available: frozenset[str],
     *,
     all_exchanges: ir.Table | None = None,
-    keep: Callable[[Any, str], Any] | None = None,
+    keep: Callable[[Iterable[tuple[Any, str]]], list[Any]] | None = None,
 ) -> ir.Table:
     """One row per entity_id of `exchanges`, one double column per feature of the catalogue, in its order.
 
@@ -66,7 +66,7 @@ def features(
         accounts: the side table; None: features that need it are null.
         available: the columns of `exchanges` that the source fills.
         all_exchanges: the whole log, to date the models by; None: `exchanges` is the whole log.
-        keep: takes each part (a row per entity) and a name for it, and gives it back as a table that an engine holds. The parts are
+        keep: takes parts (a row per entity) with a name for each, and gives them back as tables that an engine holds. The parts are
             then computed one after the other, so that only one needs memory at a time; None: they stay one expression.
     """
     if accounts is not None:
@@ -78,7 +78,7 @@ def features(
     )
     possible = {feature.name for feature in CATALOGUE if feature.possible(available)}
     needed = {part for feature in CATALOGUE if feature.name in possible for part in feature.parts}
-    row = _joined(inputs, needed, keep or (lambda table, _name: table))
+    row = _joined(inputs, needed, keep or (lambda named: [table for table, _name in named]))
     columns = {feature.name: _column(feature, row, known=feature.name in possible) for feature in CATALOGUE}
     return row.select("entity_id", **columns)
 
@@ -89,20 +89,22 @@ def _column(feature: Feature, row: Any, *, known: bool) -> Any:
     return feature.express(row).cast("float64") if known else ibis.null("float64")
 
 
-def _joined(inputs: Inputs, needed: set[str], keep: Callable[[Any, str], Any]) -> Any:
+def _joined(inputs: Inputs, needed: set[str], keep: Callable[[Iterable[tuple[Any, str]]], list[Any]]) -> Any:
     """The parts side by side. The plain one comes first: it holds every entity."""
     import ibis
 
     plain = PLAIN.build(inputs)
-    row = keep(plain.mutate(entity_code=ibis.row_number().over(order_by="entity_id").cast("int32")), "part_plain")
+    (row,) = keep([(plain.mutate(entity_code=ibis.row_number().over(order_by="entity_id").cast("int32")), "part_plain")])
     codes = row.select("entity_code", entity_name="entity_id")
     coded = replace(inputs, exchanges=_coded(inputs.exchanges, codes))
-    for part in PARTS[1:]:
-        if part.name in needed and part.many:
-            table = keep(part.build(coded), f"part_{part.name}").rename(coded_entity="entity_id")
-            row = row.left_join(table, row.entity_code == table.coded_entity).drop("coded_entity")
-        elif part.name in needed:
-            row = row.left_join(keep(part.build(inputs), f"part_{part.name}"), "entity_id").drop("entity_id_right")
+    parts = [part for part in PARTS[1:] if part.name in needed]
+    tables = keep((part.build(coded if part.many else inputs), f"part_{part.name}") for part in parts)
+    for part, table in zip(parts, tables, strict=True):
+        if part.many:
+            renamed = table.rename(coded_entity="entity_id")
+            row = row.left_join(renamed, row.entity_code == renamed.coded_entity).drop("coded_entity")
+        else:
+            row = row.left_join(table, "entity_id").drop("entity_id_right")
     return row
 
 

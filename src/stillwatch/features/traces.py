@@ -6,7 +6,7 @@ accounts and not with exchanges.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,15 +63,15 @@ def traces(exchanges: ir.Table, accounts: ir.Table | None, available: frozenset[
     """
     import ibis
 
-    tables = trace_tables(exchanges, accounts, available)
+    tables = list(trace_tables(exchanges, accounts, available))
     return ibis.union(*tables) if len(tables) > 1 else (tables[0] if tables else None)
 
 
-def trace_tables(exchanges: ir.Table, accounts: ir.Table | None, available: frozenset[str]) -> list[Any]:
+def trace_tables(exchanges: ir.Table, accounts: ir.Table | None, available: frozenset[str]) -> Iterator[Any]:
     """The same rows, an expression per kind, for an engine to run one after the other."""
     if accounts is not None:
         available |= {f"{ACCOUNT_COLUMN}{name}" for name in accounts.columns}
-    return [kind.express(exchanges, accounts) for kind in TRACE_KINDS if kind.possible(available)]
+    return (kind.express(exchanges, accounts) for kind in TRACE_KINDS if kind.possible(available))
 
 
 def activity(exchanges: ir.Table, bucket_minutes: int) -> ir.Table:

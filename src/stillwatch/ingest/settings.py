@@ -32,4 +32,4 @@ class IngestSettings:
     batch_rows: int = 16_384
     batch_bytes: int = 32 * 1024 * 1024
     part_rows: int = 1_048_576
-    shard_rows: int = 131_072
+    shard_rows: int = 65_536

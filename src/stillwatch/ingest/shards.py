@@ -47,7 +47,8 @@ class Shard:
         try:
             with pq.ParquetFile(self.path) as file:
                 names = [name for name in SCHEMA.names if name in file.schema_arrow.names]
-                for batch in file.iter_batches(rows, row_groups=list(self.row_groups), columns=names):
+                for batch in file.iter_batches(rows, row_groups=list(self.row_groups), columns=names, use_threads=False):
+                    # a shard is read by one thread; its neighbours keep the other cores busy
                     low, high = np.searchsorted(refused, (at, at + batch.num_rows))
                     ready = self._ready(batch, at, refused[low:high] - at)
                     at += batch.num_rows

@@ -24,6 +24,7 @@ VOCABULARY = 1 << 15
 DIMENSIONS = 24
 COMMON_SHARE = 0.1
 LABEL_OWNERS = 3
+LABELLED = 8_000
 HEAD_BYTES = 400
 """How much of a response is read for its subject."""
 
@@ -138,17 +139,18 @@ def _labels(texts: list[str], owners: list[str], assigned: npt.NDArray[np.intege
     """Telling words per cell; a word that fewer than LABEL_OWNERS accounts use could identify someone and is never shown."""
     inside: list[Counter[str]] = [Counter() for _ in range(cells)]
     overall: Counter[str] = Counter()
-    users: dict[str, set[str]] = {}
-    for text, owner, cell in zip(texts[:8000], owners, assigned.tolist(), strict=False):
-        for word in set(_WORD.findall(text[:600].lower())):
-            inside[cell][word] += 1
-            overall[word] += 1
-            known = users.setdefault(word, set())
-            if len(known) < LABEL_OWNERS:
-                known.add(owner)
+    used: dict[str, set[str]] = {}
+    for text, owner, cell in zip(texts[:LABELLED], owners, assigned.tolist(), strict=False):
+        words = set(_WORD.findall(text[:600].lower()))
+        inside[cell].update(words)
+        overall.update(words)
+        used.setdefault(owner, set()).update(words)
+    users: Counter[str] = Counter()
+    for words in used.values():
+        users.update(words)
     labels: list[str] = []
     for cell, words in enumerate(inside):
-        shown = {word: count * count / overall[word] for word, count in words.items() if len(users[word]) >= LABEL_OWNERS}
+        shown = {word: count * count / overall[word] for word, count in words.items() if users[word] >= LABEL_OWNERS}
         best = sorted(shown, key=lambda word: (-shown[word], word))[:3]
         labels.append(", ".join(best) or f"subject {cell}")
     return tuple(labels)

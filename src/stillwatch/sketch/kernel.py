@@ -109,10 +109,8 @@ def _wording(words: Any, count: Any, out: Any) -> Any:
 
 
 @numba.njit(nogil=True, cache=True)
-def _bucket(words: Any, count: Any, rarity: Any) -> Any:
-    """The hash of the rarest words, in no order: prompts that differ in a common word or two fall together."""
-    best = np.zeros(RARE_WORDS, np.float32)
-    kept = np.zeros(RARE_WORDS, np.uint64)
+def _bucket(words: Any, count: Any, rarity: Any, best: Any, kept: Any) -> Any:
+    """The hash of the rarest words, in no order: prompts that differ in a common word or two fall together; `best`, `kept` are scratch."""
     filled = 0
     for index in range(count):
         word = words[index]
@@ -163,41 +161,38 @@ def _phrases(words: Any, count: Any, keys: Any, values: Any, starts: Any, tasks:
 
 
 @numba.njit(nogil=True, cache=True)
-def _is_ascii(data: Any, start: Any, stop: Any) -> Any:
+def _is_ascii(text: Any) -> Any:
     """Whether a text is plain ASCII, as most are; to find that out costs next to nothing."""
     bits = np.uint8(0)
-    for index in range(start, stop):
-        bits |= data[index]
+    for index in range(text.shape[0]):
+        bits |= text[index]
     return bits < 0x80
 
 
 @numba.njit(nogil=True, cache=True)
-def _scripts(data: Any, start: Any, stop: Any, seen: Any) -> None:
+def _scripts(text: Any, seen: Any) -> None:
     """Weigh the characters of scripts that a language is known by."""
-    if _is_ascii(data, start, stop):
+    if _is_ascii(text):
         return
-    for index in range(start, stop):
-        cell = _LEAD_CELLS[data[index]]
+    for index in range(text.shape[0]):
+        cell = _LEAD_CELLS[text[index]]
         # U+3000 to U+303F is punctuation of Chinese as much as of Japanese
-        if cell == 0 or (cell == _JA and (index + 1 == stop or data[index + 1] < 0x81)):
+        if cell == 0 or (cell == _JA and (index + 1 == text.shape[0] or text[index + 1] < 0x81)):
             continue
-        seen[cell] += _LEAD_WEIGHTS[data[index]]
+        seen[cell] += _LEAD_WEIGHTS[text[index]]
 
 
 @numba.njit(nogil=True, cache=True)
-def _language(words: Any, count: Any, data: Any, start: Any, stop: Any, keys: Any, values: Any, seen: Any) -> Any:
-    """The control cell of a text, by its words of grammar and its scripts; `seen` [LANGUAGES] is scratch."""
+def _language(words: Any, count: Any, text: Any, grammar: Any, seen: Any) -> Any:
+    """The control cell of a text, by its words of grammar and its scripts; `seen` [LANGUAGES + 1] is scratch."""
+    keys, values, shift = grammar
     mask = np.uint64(keys.shape[0] - 1)
     seen[:] = 0
     for index in range(count):
-        slot = words[index] & mask
-        while keys[np.int64(slot)] != 0:
-            if keys[np.int64(slot)] == words[index]:
-                seen[values[np.int64(slot)]] += _GRAMMAR_WEIGHT
-                break
-            slot = (slot + np.uint64(1)) & mask
-    _scripts(data, start, stop, seen)
-    return np.argmax(seen)
+        slot = np.int64((words[index] >> shift) & mask)
+        seen[values[slot]] += _GRAMMAR_WEIGHT * (keys[slot] == words[index])
+    _scripts(text, seen)
+    return np.argmax(seen[:_LANGUAGES])
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True)
@@ -216,18 +211,19 @@ def _nearest(vector: Any, centres: Any, closeness: Any) -> Any:
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True)
-def _place(words: Any, count: Any, telling: Any, projection: Any, centres: Any, vector: Any, closeness: Any, out: Any) -> Any:
-    """Write the text's unit vector as signed bytes into `out`; returns its nearest cell."""
-    vector[:] = 0
+def _place(words: Any, count: Any, telling: Any, projection: Any, centres: Any, sums: Any, vector: Any, closeness: Any, out: Any) -> Any:
+    """Write the text's unit vector as signed bytes into `out`; returns its nearest cell. `sums`, `vector` and `closeness` are scratch."""
+    sums[:] = 0
     for index in range(count):
         word = np.int64(words[index] & _MASK)
         if not telling[word]:  # a common or an unknown word, whose row is all zeros
             continue
         row = projection[word]
         for axis in range(DIMENSIONS):
-            vector[axis] += row[axis]
+            sums[axis] += row[axis]
     norm = np.float32(0)
     for axis in range(DIMENSIONS):
+        vector[axis] = sums[axis]
         norm += vector[axis] * vector[axis]
     norm = np.sqrt(norm) + np.float32(1e-9)
     for axis in range(DIMENSIONS):
@@ -241,17 +237,18 @@ def sketch_rows(prompt: Any, system: Any, response: Any, thinking: Any, tables: 
     """Fill the arrays of `out` for every row.
 
     `prompt`, `system`, `response` and `thinking` are (offsets, bytes, validity). `tables` is (phrase keys, phrase values, phrase
-    starts, language keys, language values, rarity, telling, projection, centres [d, cells]). `out` is (prompt_key, bucket, system_key,
-    wording [n, SLOTS], wording count, subject, embedding [n, d], elicits, task, language, reasoning).
+    starts, grammar, rarity, telling, projection, centres [d, cells]), `grammar` the language table. `out` is (prompt_key, bucket,
+    system_key, wording [n, SLOTS], wording count, subject, embedding [n, d], elicits, task, language, reasoning).
 
     Subject and control cell are read from one text, the head of the response or, where that is short, the prompt: an instruction in
     one language, put before payloads in many, must not make them look alike.
     """
-    keys, values, starts, grammar, languages, rarity, telling, projection, centres = tables
+    keys, values, starts, grammar, rarity, telling, projection, centres = tables
     words = np.empty(MAX_TOKENS, np.uint64)
-    vector = np.empty(DIMENSIONS, np.float32)
+    sums, vector = np.empty(DIMENSIONS, np.int32), np.empty(DIMENSIONS, np.float32)
     closeness = np.empty(centres.shape[1], np.float32)
-    tasks, seen = np.empty(_TASKS, np.int32), np.empty(_LANGUAGES, np.int32)
+    tasks, seen = np.empty(_TASKS, np.int32), np.empty(_LANGUAGES + 1, np.int32)
+    best, kept = np.empty(RARE_WORDS, np.float32), np.empty(RARE_WORDS, np.uint64)
     for row in range(prompt[0].shape[0] - 1):
         if system[2][row]:
             start, stop = system[0][row], min(system[0][row + 1], system[0][row] + MAX_BYTES)
@@ -261,7 +258,7 @@ def sketch_rows(prompt: Any, system: Any, response: Any, thinking: Any, tables: 
         count = tokenise(data, start, stop, words) if prompt[2][row] else 0
         if prompt[2][row]:
             out[0][row] = _sequence_hash(words, count)
-            out[1][row] = _bucket(words, count, rarity)
+            out[1][row] = _bucket(words, count, rarity, best, kept)
             out[4][row] = _wording(words, count, out[3][row])
             out[7][row] = _phrases(words, count, keys, values, starts, tasks)
             out[8][row] = np.argmax(tasks)
@@ -275,5 +272,5 @@ def sketch_rows(prompt: Any, system: Any, response: Any, thinking: Any, tables: 
             hidden = thinking[0][row + 1] - thinking[0][row]
             shown = end - begin
             out[10][row] = (hidden + out[10][row] * shown) / max(1, hidden + shown)
-        out[5][row] = _place(words, count, telling, projection, centres, vector, closeness, out[6][row])
-        out[9][row] = _language(words, count, data, start, stop, grammar, languages, seen)
+        out[5][row] = _place(words, count, telling, projection, centres, sums, vector, closeness, out[6][row])
+        out[9][row] = _language(words, count, data[start:stop], grammar, seen)

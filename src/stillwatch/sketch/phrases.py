@@ -123,23 +123,6 @@ def phrase_table() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32], npt.N
         _add(values, starts, text, int(flag))
     for name, text in _TASKS.items():
         _add(values, starts, text, TASKS.index(name) << 8)
-    return *_open_addressing(values), starts
-
-
-def language_table() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
-    """An open-addressing table of words of grammar: keys [m], 0 where empty; values [m], positions in LANGUAGES.
-
-    A word that two languages share (French and Spanish "la") says nothing and keeps its first owner.
-    """
-    values: dict[int, int] = {}
-    for name, text in _FUNCTION_WORDS.items():
-        for word in text.split():
-            values.setdefault(int(hash_words(word)[0]), LANGUAGES.index(name))
-    return _open_addressing(values)
-
-
-def _open_addressing(values: dict[int, int]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
-    """Keys and values in slots by the key's low bits, the next free slot where one is taken; at most a quarter of the slots is used."""
     size = 1 << (4 * len(values)).bit_length()
     keys = np.zeros(size, np.uint64)
     table = np.zeros(size, np.int32)
@@ -148,7 +131,36 @@ def _open_addressing(values: dict[int, int]) -> tuple[npt.NDArray[np.uint64], np
         while keys[slot]:
             slot = (slot + 1) & (size - 1)
         keys[slot], table[slot] = key, value
-    return keys, table
+    return keys, table, starts
+
+
+def language_table() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int8], np.uint64]:
+    """Words of grammar by some bits of their hash, one to a slot: keys [m], 0 where empty; values [m], positions in LANGUAGES; a shift.
+
+    A word's slot is its hash, shifted right, modulo m. An empty slot's value is LANGUAGES' length, so that a word need not be asked
+    whether it is one. A word that two languages share (French and Spanish "la") says nothing and keeps its first owner.
+    """
+    owners: dict[int, int] = {}
+    for name, text in _FUNCTION_WORDS.items():
+        for word in text.split():
+            owners.setdefault(int(hash_words(word)[0]), LANGUAGES.index(name))
+    size, shift = _without_collisions(list(owners))
+    keys = np.zeros(size, np.uint64)
+    values = np.full(size, len(LANGUAGES), np.int8)
+    for key, value in owners.items():
+        slot = (key >> shift) & (size - 1)
+        keys[slot], values[slot] = key, value
+    return keys, values, np.uint64(shift)
+
+
+def _without_collisions(keys: list[int]) -> tuple[int, int]:
+    """The smallest power of two of slots, and the bits that tell the keys apart in it."""
+    size = 1 << len(keys).bit_length()
+    while True:
+        for shift in range(64 - size.bit_length()):
+            if len({(key >> shift) & (size - 1) for key in keys}) == len(keys):
+                return size, shift
+        size *= 2
 
 
 def _add(values: dict[int, int], starts: npt.NDArray[np.uint8], text: str, value: int) -> None:

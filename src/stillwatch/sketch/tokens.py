@@ -64,8 +64,8 @@ def _separates(first: Any, second: Any, third: Any) -> Any:
 
 
 def _ascii_letters() -> npt.NDArray[np.uint64]:
-    """[128] the letter that each ASCII byte stands for: lower case, one value for all digits, 0 for what separates."""
-    letters = np.zeros(128, np.uint64)
+    """[256] the letter that each ASCII byte stands for: lower case, one value for all digits, 0 for what separates and for no ASCII."""
+    letters = np.zeros(256, np.uint64)
     for byte in range(128):
         sign = chr(byte)
         letters[byte] = ord(sign.lower()) if sign.isalpha() else (_DIGIT if sign.isdigit() else 0)
@@ -84,48 +84,59 @@ def _wide(first: Any, second: Any, third: Any) -> Any:
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
-def _through_letters(data: Any, position: Any, stop: Any, hash_: Any) -> Any:
-    """Where the run of ASCII letters at `position` ends, and the hash with them; most text is such runs."""
-    while position < stop and data[position] < 0x80 and _ASCII[data[position]] > _DIGIT:
-        hash_ = (hash_ ^ _ASCII[data[position]]) * _PRIME
+def _through_letters(text: Any, position: Any, hash_: Any) -> Any:
+    """Where the run of ASCII letters at `position` ends, the hash with them, and what stands there (as in _ASCII; 0 at the end)."""
+    letter = _ASCII[text[position]]
+    while letter > _DIGIT:
+        hash_ = (hash_ ^ letter) * _PRIME
         position += 1
-    return position, hash_
+        letter = _ASCII[text[position]] if position < text.shape[0] else np.uint64(0)
+    return position, hash_, letter
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _character(text: Any, position: Any) -> Any:
+    """The letter at `position` (a digit's for all digits, 0 for what separates), how many bytes it has, and whether it is a word alone."""
+    byte = text[position]
+    if byte < 0x80:
+        return _ASCII[byte], 1, False
+    width = 2 if byte < 0xE0 else (3 if byte < 0xF0 else 4)
+    second = text[position + 1] if position + 1 < text.shape[0] else np.uint8(0)
+    third = text[position + 2] if width > 2 and position + 2 < text.shape[0] else np.uint8(0)
+    letter = _wide(byte, second, third)
+    return letter, width, letter != 0 and (0xE3 <= byte <= 0xED or byte >= 0xEF)
 
 
 @numba.njit(nogil=True, cache=True)
 def tokenise(data: Any, start: Any, stop: Any, out: Any) -> Any:
     """Fill `out` with the word hashes of data[start:stop]; returns how many there are."""
+    text = data[start:stop]  # counted from 0, so that the compiler need not look out for negative positions
     count = 0
     hash_ = _OFFSET
     kind = 0  # of the word under way: 0 none, 1 letters, 2 digits
-    position = start
-    while position < stop and count < out.shape[0] - 2:
-        byte = data[position]
-        width = 1
-        if byte < 0x80:
-            letter = _ASCII[byte]
-            if kind == 1 and letter > _DIGIT:
-                position, hash_ = _through_letters(data, position, stop, hash_)
+    position = 0
+    while position < text.shape[0] and count < out.shape[0] - 2:
+        if kind < 2 and _ASCII[text[position]] > _DIGIT:
+            # most text is runs of ASCII letters
+            position, hash_, letter = _through_letters(text, position, hash_)
+            kind = 1
+            if letter or position == text.shape[0] or text[position] >= 0x80:
                 continue
-        else:
-            width = 2 if byte < 0xE0 else (3 if byte < 0xF0 else 4)
-            second = data[position + 1] if position + 1 < stop else np.uint8(0)
-            third = data[position + 2] if width > 2 and position + 2 < stop else np.uint8(0)
-            letter = _wide(byte, second, third)
-        alone = letter != 0 and (0xE3 <= byte <= 0xED or byte >= 0xEF)
+            out[count] = mix(hash_)
+            count, hash_, kind = count + 1, _OFFSET, 0
+            position += 1
+            continue
+        letter, width, alone = _character(text, position)
         next_kind = 0 if letter == 0 else (2 if letter == _DIGIT else 1)
         if kind and (alone or next_kind != kind):
             out[count] = mix(hash_)
-            count += 1
-            hash_ = _OFFSET
+            count, hash_ = count + 1, _OFFSET
         if next_kind and not (next_kind == 2 and kind == 2):
             hash_ = (hash_ ^ letter) * _PRIME
         kind = next_kind
         if alone:
             out[count] = mix(hash_)
-            count += 1
-            hash_ = _OFFSET
-            kind = 0
+            count, hash_, kind = count + 1, _OFFSET, 0
         position += width
     if kind:
         out[count] = mix(hash_)
