@@ -27,7 +27,7 @@ class ScanSettings:
 
     seed: int = 20260101
     threads: int = 2
-    memory_limit: str = "1536MB"
+    memory_limit: str = "2GB"
     codebook_sample: int = 20_000
     cells: int = 128
     ingest: IngestSettings = field(default_factory=IngestSettings)

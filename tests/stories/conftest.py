@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.app.progress import Quiet
-from stillwatch.app.scanning import ScanRequest, scan
+from stillwatch.app.request import ScanRequest
+from stillwatch.app.scanning import scan
 from stillwatch.detect.tally import shipped_prices
 from stillwatch.records.findings import Report
 from stillwatch.settings import ScanSettings

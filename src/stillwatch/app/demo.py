@@ -11,7 +11,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from stillwatch.app.progress import Progress
-from stillwatch.app.scanning import ScanRequest, scan
+from stillwatch.app.request import ScanRequest
+from stillwatch.app.scanning import scan
 from stillwatch.detect.tally import shipped_prices
 from stillwatch.errors import OutputError
 from stillwatch.records.findings import Report, Verdict

@@ -16,6 +16,7 @@ from stillwatch.detect.tally import ModelUse
 from stillwatch.engines.base import Engine
 from stillwatch.engines.schema import arrow_schema
 from stillwatch.features import features
+from stillwatch.features.repetition import wording_counts
 from stillwatch.features.takings import alone, capability_use, membership, model_use
 from stillwatch.features.traces import trace_tables
 from stillwatch.link.failover import followers
@@ -45,9 +46,13 @@ def sketched_columns(filled: Iterable[str]) -> frozenset[str]:
     return frozenset(names | derived)
 
 
-def account_features(engine: Engine, exchanges: ir.Table, accounts: ir.Table | None, available: frozenset[str], path: Path) -> int:
-    """Write one row of features per account; returns the number of accounts."""
-    return engine.write(features(alone(exchanges), accounts, available, keep=engine.caches), path)
+def account_features(
+    engine: Engine, exchanges: ir.Table, accounts: ir.Table | None, available: frozenset[str], path: Path, wording_path: Path
+) -> int:
+    """Write one row of features per account, and how often it carries which wording; returns the number of accounts."""
+    own = alone(exchanges)
+    engine.write(wording_counts(own), wording_path)
+    return engine.write(features(own, accounts, available, wording=engine.read([wording_path]), keep=engine.caches), path)
 
 
 def group_features(
@@ -58,10 +63,13 @@ def group_features(
     return engine.arrow(features(pooled, accounts, available, all_exchanges=exchanges, keep=engine.caches))
 
 
-def shared_traces(engine: Engine, exchanges: ir.Table, accounts: ir.Table | None, available: frozenset[str]) -> pa.Table:
-    """TRACES of every kind that the columns allow; empty where they allow none."""
+def shared_traces(
+    engine: Engine, exchanges: ir.Table, accounts: ir.Table | None, available: frozenset[str], wording_path: Path
+) -> pa.Table:
+    """TRACES of every kind that the columns allow; empty where they allow none. `wording_path` is what `account_features` wrote."""
+    wording = engine.read([wording_path])
     # kind by kind, so that only one of the large groupings needs memory at a time
-    kinds = [table.select(list(TRACES.names)) for table in engine.arrows(trace_tables(exchanges, accounts, available))]
+    kinds = [table.select(list(TRACES.names)) for table in engine.arrows(trace_tables(exchanges, accounts, available, wording))]
     found = pa.concat_tables([arrow_schema(TRACES).empty_table(), *kinds], promote_options="permissive")
     # an engine gives rows in any order; what is built on them must not depend on it
     return found.sort_by([("kind", "ascending"), ("trace", "ascending"), ("account_id", "ascending")])

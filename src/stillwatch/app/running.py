@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from stillwatch.app.scanning import ScanRequest
+from stillwatch.app.request import ScanRequest
 from stillwatch.detect.tally import Prices, parse_prices, shipped_prices
 from stillwatch.errors import UsageError
 from stillwatch.settings import from_environment

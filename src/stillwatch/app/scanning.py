@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
+import importlib
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from stillwatch.app.describing import account_features, accounts_table, shared_traces, sketched_columns
-from stillwatch.app.judging import Described, Judged, judge_all
 from stillwatch.app.progress import Progress
-from stillwatch.app.sketching import fit_on_sample, sketch_shards
+from stillwatch.app.request import ScanRequest
 from stillwatch.app.stages import Stages
 from stillwatch.app.state import (
     EXCHANGES,
@@ -24,45 +22,18 @@ from stillwatch.app.state import (
     ingest_from_json,
     ingest_to_json,
     prepare_folder,
+    remove_folder,
     run_key,
     without_results,
-    write_text,
 )
-from stillwatch.app.summing import run_record
-from stillwatch.app.writing import write_arrow, write_entities, write_subjects
-from stillwatch.detect.tally import Prices
 from stillwatch.engines.base import Engine
 from stillwatch.errors import UnreadableInputError
 from stillwatch.ingest import IngestResult, InputPlan, ingest, plan_inputs, read_accounts
 from stillwatch.records.findings import Report
-from stillwatch.report import render_html, run_to_json, write_findings
 from stillwatch.settings import ScanSettings
 from stillwatch.stats.seeds import generator
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanRequest:
-    """What a scan is asked to do.
-
-    Attributes:
-        paths: files, folders and patterns.
-        accounts: the accounts side table; None: there is none.
-        format: a reader's name, or auto.
-        out: the result folder.
-        engine: duckdb or spark.
-        resume: whether to keep the finished stages of an earlier run over the same input.
-        prices: the price table of the harvest tally.
-        settings: everything else.
-    """
-
-    paths: tuple[Path, ...]
-    accounts: Path | None
-    format: str
-    out: Path
-    engine: str
-    resume: bool
-    prices: Prices
-    settings: ScanSettings
+_LATER = ("stillwatch.app.sketching", "stillwatch.app.concluding", "ibis")
 
 
 def open_engine(name: str, work: Path, settings: ScanSettings) -> Engine:
@@ -81,15 +52,16 @@ def scan(request: ScanRequest, progress: Progress, *, now: datetime) -> Report:
 
     Raises StillwatchError subclasses for what the user can mend; an interrupt leaves finished stages for --resume.
     """
+    threading.Thread(target=_load_ahead, daemon=True).start()
     plan = without_results(plan_inputs(request.paths, format=request.format), request.out)
     accounts = _accounts(request.accounts)
     settings = request.settings
     key = run_key(plan, request.accounts, settings.as_json(), request.engine)
-    prepare_folder(request.out, resume=request.resume, remove=_remove)
+    prepare_folder(request.out, resume=request.resume, remove=remove_folder)
     state = RunState.open(request.out, key, resume=request.resume)
     if not state.done:
-        _remove(request.out / EXCHANGES)
-        _remove(request.out / WORK / "exchanges-text")
+        remove_folder(request.out / EXCHANGES)
+        remove_folder(request.out / WORK / "exchanges-text")
     state.forget_lost()
     stages = Stages(state, progress)
     read = ingest_from_json(stages.keep("read", None, lambda tell: _read(plan, request, tell)))
@@ -98,17 +70,20 @@ def scan(request: ScanRequest, progress: Progress, *, now: datetime) -> Report:
         message = f"none of the {sum(file.rows_in for file in read.files)} rows could be read; see {read.quarantine} for the reasons"
         raise UnreadableInputError(message)
     labels = tuple(stages.keep("sketch", rows, lambda tell: _sketch(read, request, tell))["labels"])
+    from stillwatch.app.concluding import conclude
+
     engine = open_engine(request.engine, request.out / WORK, settings)
     try:
-        described = _describe(engine, stages, read, accounts, labels, request)
-        judged = judge_all(described, stages, request.prices, settings)
+        return conclude(engine, request, read, labels, accounts, stages, now=now)
     finally:
         engine.close()
-    return _finish(request, read, described, judged, stages, now=now)
 
 
-def _remove(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)
+def _load_ahead() -> None:
+    """Load the libraries of later stages while the log is read, which takes them as long; what fails here is told where it is needed."""
+    for name in _LATER:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
 
 
 def _accounts(path: Path | None) -> pa.Table | None:
@@ -127,80 +102,11 @@ def _read(plan: InputPlan, request: ScanRequest, tell: Callable[[int], None]) ->
 
 
 def _sketch(read: IngestResult, request: ScanRequest, tell: Callable[[int], None]) -> tuple[dict[str, Any], int]:
+    from stillwatch.app.sketching import fit_on_sample, sketch_shards
+
     settings = request.settings
     codebook = fit_on_sample(
         read.shards, texts=settings.codebook_sample, cells=settings.cells, generator=generator(settings.seed, "codebook")
     )
     rows = sketch_shards(read.shards, codebook, request.out / EXCHANGES, threads=settings.threads, progress=tell)
     return {"labels": list(codebook.labels)}, rows
-
-
-def _describe(
-    engine: Engine, stages: Stages, read: IngestResult, accounts: pa.Table | None, labels: tuple[str, ...], request: ScanRequest
-) -> Described:
-    """Features and shared traces of every account."""
-    rows = sum(file.rows_out for file in read.files)
-    exchanges = engine.read([request.out / EXCHANGES])
-    side = accounts_table(engine, accounts)
-    available = sketched_columns(read.filled_columns) | _filled(accounts)
-    features_path, traces_path = request.out / WORK / "features.parquet", request.out / WORK / "traces.parquet"
-
-    def describe(_tell: Callable[[int], None]) -> tuple[dict[str, Any], int]:
-        return {"accounts": account_features(engine, exchanges, side, available, features_path)}, rows
-
-    def trace(_tell: Callable[[int], None]) -> tuple[dict[str, Any], int]:
-        write_arrow(traces_path, shared_traces(engine, exchanges, side, available))
-        return {}, rows
-
-    stages.keep("describe", rows, describe)
-    stages.keep("trace", rows, trace)
-    return Described(
-        engine=engine,
-        exchanges=exchanges,
-        side=side,
-        accounts=accounts,
-        available=available,
-        features=pq.read_table(features_path),
-        traces=pq.read_table(traces_path),
-        labels=labels,
-        shards=read.shards,
-        folder=request.out / EXCHANGES,
-        rows=rows,
-    )
-
-
-def _filled(accounts: pa.Table | None) -> frozenset[str]:
-    """Columns of the accounts table that hold anything."""
-    if accounts is None:
-        return frozenset()
-    return frozenset(name for name in accounts.column_names if accounts[name].null_count < len(accounts))
-
-
-def _finish(request: ScanRequest, read: IngestResult, described: Described, judged: Judged, stages: Stages, *, now: datetime) -> Report:
-    """Write everything; run.json last."""
-    out = request.out
-
-    def write(_tell: Callable[[int], None]) -> tuple[Report, int]:
-        write_entities(out, judged.rulings, judged.findings, judged.evidence, described.traces)
-        write_subjects(out, described.labels)
-        write_arrow(out / "features.parquet", described.features)
-        shutil.copyfile(read.quarantine, out / ".quarantine.partial")
-        (out / ".quarantine.partial").chmod(0o640)
-        (out / ".quarantine.partial").replace(out / "quarantine.jsonl")
-        report = Report(run=run_record(request, read, described, judged, stages.done, now=now), findings=judged.findings)
-        write_findings(out / "findings.jsonl", report)
-        write_text(out / "report.html", render_html(report))
-        return report, len(judged.findings)
-
-    report = stages.run("report", len(judged.findings), write)
-    run = run_record(request, read, described, judged, stages.done, now=now)
-    _remove(out / WORK / "exchanges-text")
-    write_text(out / "run.json", json_text(run_to_json(run)))
-    return Report(run=run, findings=report.findings)
-
-
-def json_text(value: dict[str, Any]) -> str:
-    """JSON as people read it; not-a-number is refused."""
-    import json
-
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -20,6 +20,9 @@ from stillwatch.sketch.sketcher import Sketcher
 
 SAMPLED_SHARDS = 16
 BATCH_ROWS = 16_384
+GROUP_ROWS = 122_880
+"""Rows of a row group, as many as DuckDB reads at a time."""
+
 SCHEMA = arrow_schema(SKETCHED)
 _HARDLY_REPEATED = frozenset(
     {
@@ -39,7 +42,7 @@ def fit_on_sample(shards: Sequence[Shard], *, texts: int, cells: int, generator:
     prompts: list[str] = []
     owners: list[str] = []
     for place in places:
-        batch = next(iter(shards[place].batches(max(BATCH_ROWS, 2 * wanted))), None)
+        batch = next(iter(shards[place].batches(2 * wanted)), None)
         if batch is None:
             continue
         rows = np.sort(generator.choice(batch.num_rows, min(wanted, batch.num_rows), replace=False))
@@ -95,13 +98,17 @@ def _sketch(shard: Shard, sketcher: Sketcher, path: Path, stop: threading.Event,
     rows = 0
     try:
         with pq.ParquetWriter(partial, SCHEMA, compression="lz4", use_dictionary=_REPEATED, write_statistics=False) as writer:
+            waiting: list[pa.RecordBatch] = []
             for batch in shard.batches(BATCH_ROWS):
                 if stop.is_set():
                     break
-                sketched = pa.RecordBatch.from_arrays(sketcher(batch).columns, schema=SCHEMA)
-                writer.write_batch(sketched, row_group_size=122_880)
+                waiting.append(pa.RecordBatch.from_arrays(sketcher(batch).columns, schema=SCHEMA))
                 rows += batch.num_rows
                 add(batch.num_rows)
+                if sum(done.num_rows for done in waiting) >= GROUP_ROWS - BATCH_ROWS:
+                    writer.write_table(pa.Table.from_batches(waiting, schema=SCHEMA), row_group_size=GROUP_ROWS)
+                    waiting = []
+            writer.write_table(pa.Table.from_batches(waiting, schema=SCHEMA), row_group_size=GROUP_ROWS)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +36,11 @@ RESULTS = (
 )
 _NO_MATTER = frozenset({"threads", "memory_limit"})
 """Settings that change how fast a run is and nothing that it finds, so that a run may be resumed with others."""
+
+
+def remove_folder(path: Path) -> None:
+    """Delete a folder and all in it, if it is there."""
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ from stillwatch.records.findings import Power, Run, Stage
 from stillwatch.records.tables import EXCHANGES
 
 if TYPE_CHECKING:
-    from stillwatch.app.scanning import ScanRequest
+    from stillwatch.app.request import ScanRequest
 
 _LIBRARIES = ("ibis-framework", "duckdb", "pyarrow", "numpy", "scipy", "numba", "igraph")
 

@@ -129,9 +129,7 @@ def _blank(values: npt.NDArray[np.float64]) -> Judgement:
     )
 
 
-def _windows(
-    tested: npt.NDArray[np.float64], reference: npt.NDArray[np.float64], size: int
-) -> list[tuple[npt.NDArray[np.intp], slice]]:
+def _windows(tested: npt.NDArray[np.float64], reference: npt.NDArray[np.float64], size: int) -> list[tuple[npt.NDArray[np.intp], slice]]:
     """Tested entities in lots of like volume, and for each lot the piece of `reference` (volumes, ascending) that stands around it.
 
     As many lighter accounts as heavier ones: many signals change with volume, and an account at the heavy end of its baseline would look

@@ -18,7 +18,7 @@ from stillwatch.features.repetition import (
     TASK_SPREAD,
     WORDING,
 )
-from stillwatch.features.timing import PROBING, RHYTHM, TIMING_PARTS, VOLUME_OVER_TIME
+from stillwatch.features.timing import ORDER, PROBING, RHYTHM, TIMING_PARTS, VOLUME_OVER_TIME
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -54,6 +54,7 @@ def features(
     available: frozenset[str],
     *,
     all_exchanges: ir.Table | None = None,
+    wording: ir.Table | None = None,
     keep: Callable[[Iterable[tuple[Any, str]]], list[Any]] | None = None,
 ) -> ir.Table:
     """One row per entity_id of `exchanges`, one double column per feature of the catalogue, in its order.
@@ -66,6 +67,7 @@ def features(
         accounts: the side table; None: features that need it are null.
         available: the columns of `exchanges` that the source fills.
         all_exchanges: the whole log, to date the models by; None: `exchanges` is the whole log.
+        wording: the rows of `repetition.wording_counts` of `exchanges`, where they are counted already; None: they are counted.
         keep: takes parts (a row per entity) with a name for each, and gives them back as tables that an engine holds. The parts are
             then computed one after the other, so that only one needs memory at a time; None: they stay one expression.
     """
@@ -75,6 +77,7 @@ def features(
         exchanges=exchanges,
         all_exchanges=exchanges if all_exchanges is None else all_exchanges,
         accounts=accounts,
+        wording=wording,
     )
     possible = {feature.name for feature in CATALOGUE if feature.possible(available)}
     needed = {part for feature in CATALOGUE if feature.name in possible for part in feature.parts}
@@ -98,14 +101,23 @@ def _joined(inputs: Inputs, needed: set[str], keep: Callable[[Iterable[tuple[Any
     codes = row.select("entity_code", entity_name="entity_id")
     coded = replace(inputs, exchanges=_coded(inputs.exchanges, codes))
     parts = [part for part in PARTS[1:] if part.name in needed]
-    tables = keep((part.build(coded if part.many else inputs), f"part_{part.name}") for part in parts)
+    # the order of all exchanges comes first, since others build on it
+    parts.sort(key=lambda part: part.name != ORDER)
+    first = [part for part in parts if part.name == ORDER]
+    tables = keep((part.build(coded), f"part_{part.name}") for part in first)
+    coded = replace(coded, phases=tables[0] if tables else None)
+    tables += keep((part.build(coded if part.many else inputs), f"part_{part.name}") for part in parts[len(first) :])
     for part, table in zip(parts, tables, strict=True):
-        if part.many:
-            renamed = table.rename(coded_entity="entity_id")
-            row = row.left_join(renamed, row.entity_code == renamed.coded_entity).drop("coded_entity")
-        else:
-            row = row.left_join(table, "entity_id").drop("entity_id_right")
+        row = _beside(row, table, coded=part.many)
     return row
+
+
+def _beside(row: Any, part: Any, *, coded: bool) -> Any:
+    """The parts so far, and one more."""
+    if not coded:
+        return row.left_join(part, "entity_id").drop("entity_id_right")
+    renamed = part.rename(coded_entity="entity_id")
+    return row.left_join(renamed, row.entity_code == renamed.coded_entity).drop("coded_entity")
 
 
 def _coded(exchanges: Any, codes: Any) -> Any:

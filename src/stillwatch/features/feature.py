@@ -25,11 +25,15 @@ class Inputs:
         exchanges: columns of SKETCHED, and entity_id.
         all_exchanges: the whole log, whichever entities are asked about.
         accounts: the side table; None: there is none.
+        wording: entity_id, fingerprint, c: the rows of `repetition.wording_counts`, where they are counted already.
+        phases: entity_id, early_end, order_first: where each entity's early phase ends, where that is known already.
     """
 
     exchanges: Any
     all_exchanges: Any
     accounts: Any
+    wording: Any = None
+    phases: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +44,8 @@ class Part:
         name: unique among the parts.
         build: gives a table with entity_id, at most one row per entity, and the columns `gives`.
         gives: names unique over all parts; features are expressed in them.
-        many: whether it groups by so many different values that entities are better named by integers meanwhile.
+        many: whether it groups by so many different values that entities are better named by integers meanwhile. Such parts come under
+            an entity_id of integers, and what `Inputs` knows already under the same.
     """
 
     name: str

@@ -43,6 +43,7 @@ _AGGREGATES: dict[str, Callable[[Any], Any]] = {
     "response_chars_with_prompt": lambda t: t.prompt_chars.notnull().ifelse(t.response_chars, None).sum(),
     "prompt_chars_with_response": lambda t: t.response_chars.notnull().ifelse(t.prompt_chars, None).sum(),
     "text_count": lambda t: t.prompt_key.count(),
+    "with_wording": lambda t: total(t.prompt_key.notnull() & (t.wording.length() > 0)),
     "turns_sum": lambda t: t.turns.sum(),
     "turns_known": lambda t: t.turns.count(),
     "single_turns": lambda t: total(_single_turn(t)),

@@ -18,11 +18,24 @@ from stillwatch.features.feature import (
 )
 
 
+def wording_counts(exchanges: Any) -> Any:
+    """How many exchanges of each entity carry each fingerprint, where more than one does: entity_id, fingerprint, c.
+
+    A fingerprint counts once per exchange, however often it stands in it. Grouping by integers takes half the time of grouping by names.
+    """
+    import ibis
+
+    entities = exchanges.select("entity_id").distinct()
+    codes = entities.mutate(code=ibis.row_number().over(order_by="entity_id").cast("int32"))
+    told = exchanges.filter(exchanges.prompt_key.notnull()).select("entity_id", "wording").join(codes, "entity_id")
+    carried = told.select("code", fingerprint=told.wording.unnest())
+    groups = carried.group_by(["code", "fingerprint"]).aggregate(c=carried.count())
+    return groups.filter(groups.c >= 2).join(codes, "code").select("entity_id", "fingerprint", "c")
+
+
 def _wording(inputs: Inputs) -> Any:
-    """The most carried fingerprint; a fingerprint counts once per exchange, however often it stands in it."""
-    told = inputs.exchanges.filter(inputs.exchanges.prompt_key.notnull())
-    carried = told.select("entity_id", fingerprint=told.wording.unnest())
-    groups = counted(carried, "fingerprint")
+    """The most carried fingerprint."""
+    groups = wording_counts(inputs.exchanges) if inputs.wording is None else inputs.wording
     return groups.group_by("entity_id").aggregate(wording_top=groups.c.max())
 
 
@@ -54,7 +67,7 @@ def _spread(name: str, column: str) -> Part:
 
 
 REPETITION_PARTS = (
-    Part(name="wording", build=_wording, gives=("wording_top",), many=True),
+    Part(name="wording", build=_wording, gives=("wording_top",)),
     Part(name="system", build=_system, gives=("system_top",)),
     Part(name="keys", build=_keys, gives=("key_addresses_top",), many=True),
     _spread("bucket", "prompt_bucket"),
@@ -82,7 +95,8 @@ WORDING = (
         "share of exchanges with text",
         "no text",
         parts=("plain", "wording"),
-        express=lambda row: ratio(row.wording_top.fill_null(0), row.text_count),
+        # the counts begin at two
+        express=lambda row: ratio(row.wording_top.fill_null((row.with_wording > 0).ifelse(1, 0)), row.text_count),
         columns=("wording", "prompt_key"),
     ),
     _feature(

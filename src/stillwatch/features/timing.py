@@ -76,13 +76,18 @@ def _order(inputs: Inputs) -> Any:
     )
 
 
+def _ends(inputs: Inputs) -> Any:
+    """Where each entity's early phase ends; the order of all exchanges is worked out once where parts are kept."""
+    ends = _order(inputs) if inputs.phases is None else inputs.phases
+    return ends.select("entity_id", "early_end", "order_first")
+
+
 def _phases(inputs: Inputs) -> Any:
     """Exchanges and refusals of the early and of the late phase."""
     exchanges = inputs.exchanges
     refused = (exchanges.status >= 400) | (exchanges.finish_reason == "content_filter")
     rows = exchanges.select("entity_id", at=micros(exchanges.started_at), refused=refused)
-    ends = _order(inputs).select("entity_id", "early_end", "order_first")
-    joined = rows.join(ends, "entity_id")
+    joined = rows.join(_ends(inputs), "entity_id")
     early = joined["at"] <= joined.early_end
     return joined.group_by("entity_id").aggregate(
         early_count=total(early),
@@ -97,8 +102,7 @@ def _prints(inputs: Inputs) -> Any:
     """How often two exchanges of a phase share their smallest fingerprint of wording."""
     exchanges = inputs.exchanges
     rows = exchanges.select("entity_id", at=micros(exchanges.started_at), fingerprint=exchanges.wording.mins())
-    ends = _order(inputs).select("entity_id", "early_end")
-    joined = rows.filter(rows.fingerprint.notnull()).join(ends, "entity_id")
+    joined = rows.filter(rows.fingerprint.notnull()).join(_ends(inputs), "entity_id")
     groups = counted(joined.select("entity_id", "fingerprint", early=joined["at"] <= joined.early_end), "early", "fingerprint")
     same = groups.c * (groups.c - 1)
     return groups.group_by("entity_id").aggregate(
@@ -109,11 +113,12 @@ def _prints(inputs: Inputs) -> Any:
     )
 
 
+ORDER = "order"
 TIMING_PARTS = (
     Part(name="days", build=_days, gives=("active_day_count", "day_first", "day_last", "day_sum", "day_squares")),
     Part(name="hours", build=_hours, gives=spread_names("hour")),
     Part(
-        name="order",
+        name=ORDER,
         build=_order,
         gives=(
             "order_first",

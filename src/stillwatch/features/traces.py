@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from stillwatch.features.feature import ACCOUNT_COLUMN, DAY_MICROSECONDS, micros
 from stillwatch.features.release import model_releases
+from stillwatch.features.repetition import wording_counts
+from stillwatch.features.takings import alone
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+WORDING = "wording"
 LEAST_CARRIERS = 3
 """A fingerprint of wording is a trace of an account that carries it in this many exchanges with as many different prompts."""
 
@@ -67,11 +70,19 @@ def traces(exchanges: ir.Table, accounts: ir.Table | None, available: frozenset[
     return ibis.union(*tables) if len(tables) > 1 else (tables[0] if tables else None)
 
 
-def trace_tables(exchanges: ir.Table, accounts: ir.Table | None, available: frozenset[str]) -> Iterator[Any]:
-    """The same rows, an expression per kind, for an engine to run one after the other."""
+def trace_tables(
+    exchanges: ir.Table, accounts: ir.Table | None, available: frozenset[str], wording: ir.Table | None = None
+) -> Iterator[Any]:
+    """The same rows, an expression per kind, for an engine to run one after the other.
+
+    `wording` are the rows of `repetition.wording_counts` by account, where they are counted already.
+    """
     if accounts is not None:
         available |= {f"{ACCOUNT_COLUMN}{name}" for name in accounts.columns}
-    return (kind.express(exchanges, accounts) for kind in TRACE_KINDS if kind.possible(available))
+    kinds = (kind for kind in TRACE_KINDS if kind.possible(available))
+    return (
+        kind.express(exchanges, accounts) if wording is None or kind.name != WORDING else _wording_of(exchanges, wording) for kind in kinds
+    )
 
 
 def activity(exchanges: ir.Table, bucket_minutes: int) -> ir.Table:
@@ -159,31 +170,27 @@ def _by_account(kind: str, value: Callable[[Any], Any]) -> Callable[[Any, Any], 
 
 
 def _wording(exchanges: Any, _accounts: Any) -> Any:
-    """Fingerprints that several exchanges of an account carry, in different prompts.
+    """Fingerprints that several exchanges of an account carry, in different prompts."""
+    return _wording_of(exchanges, wording_counts(alone(exchanges)))
 
-    The cheap count comes first: only the few fingerprints that pass it are read again to count their prompts.
+
+def _wording_of(exchanges: Any, counts: Any) -> Any:
+    """The same, from how often each account carries which fingerprint.
+
+    Only the few fingerprints that are carried often enough, by several accounts, are read again to count their prompts.
     """
-    import ibis
-
-    accounts = exchanges.select("account_id").distinct()
-    codes = accounts.mutate(code=ibis.row_number().over(order_by="account_id").cast("int32"))
-    # grouping by integers takes half the time and memory of grouping by names
-    coded = exchanges.select("account_id", "prompt_key", "started_at", "wording").join(codes, "account_id")
-    coded = coded.select("code", "prompt_key", "started_at", "wording")
-    carried = coded.select("code", "prompt_key", "started_at", trace=coded.wording.unnest())
-    counts = carried.group_by(["code", "trace"]).aggregate(carriers=carried.count())
-    often = counts.filter(counts.carriers >= LEAST_CARRIERS)
+    often = counts.filter(counts.c >= LEAST_CARRIERS).select(account_id="entity_id", trace="fingerprint")
     owners = often.group_by("trace").aggregate(owners=often.count())
     often = often.semi_join(owners.filter(owners.owners >= 2), "trace")
-    again = carried.semi_join(often, ["code", "trace"])
-    held = again.group_by(["code", "trace"]).aggregate(
+    carried = exchanges.select("account_id", "prompt_key", "started_at", trace=exchanges.wording.unnest())
+    again = carried.semi_join(often, ["account_id", "trace"])
+    held = again.group_by(["account_id", "trace"]).aggregate(
         count=again.count(),
         prompts=again.prompt_key.nunique(),
         first_at=again.started_at.min(),
         last_at=again.started_at.max(),
     )
-    named = held.filter(held.prompts >= LEAST_CARRIERS).drop("prompts").join(codes, "code")
-    return _shared(named.select("account_id", "trace", "count", "first_at", "last_at"), "wording")
+    return _shared(held.filter(held.prompts >= LEAST_CARRIERS).drop("prompts"), WORDING)
 
 
 def _release(exchanges: Any, _accounts: Any) -> Any:
@@ -253,7 +260,7 @@ _SAMPLING = ("temperature", "top_p", "n", "max_tokens", "seed", "top_logprobs", 
 
 TRACE_KINDS: tuple[TraceKind, ...] = (
     TraceKind(
-        name="wording",
+        name=WORDING,
         family="content",
         columns=("wording", "prompt_key"),
         label="the same passage of wording, in different prompts",

@@ -15,6 +15,8 @@ import numpy.typing as npt
 from scipy import sparse
 
 TINY = 1e-12
+GATHERED = 1 << 18
+"""Numbers gathered at a time: few enough to stay in a processor's cache."""
 
 
 def by_subject(counts: npt.NDArray[np.float64], sums: npt.NDArray[np.float64], sets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -45,15 +47,17 @@ def by_clock(residual: npt.NDArray[np.float32], sets: npt.NDArray[np.int64]) -> 
 
     `residual` [R, H] is hourly activity without the account's own daily rhythm.
     """
-    norms = np.sqrt((residual**2).sum(axis=1, dtype=np.float64))
+    squares = (residual**2).sum(axis=1, dtype=np.float64)
     found = np.empty(len(sets))
-    for draw, rows in enumerate(sets):
-        own = residual[rows]
-        total = own.sum(axis=0)
-        along = own @ total
-        squares = norms[rows] ** 2
-        rest = np.sqrt(np.maximum((total**2).sum() - 2 * along + squares, TINY))
-        found[draw] = np.median((along - squares) / np.maximum(norms[rows] * rest, TINY))
+    step = max(1, GATHERED // max(1, sets.shape[1] * residual.shape[1]))
+    for start in range(0, len(sets), step):
+        part = sets[start : start + step]
+        own = residual[part]
+        total = own.sum(axis=1)
+        along = np.matmul(own, total[:, :, None])[:, :, 0].astype(np.float64)
+        mine = squares[part]
+        rest = np.sqrt(np.maximum((total.astype(np.float64) ** 2).sum(axis=1)[:, None] - 2 * along + mine, TINY))
+        found[start : start + step] = np.median((along - mine) / np.maximum(np.sqrt(mine) * rest, TINY), axis=1)
     return found
 
 
