@@ -194,7 +194,7 @@ def test_a_full_disk_is_one_sentence(
     def full(*arguments: object, **others: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    target = "stillwatch.app.sketching.pq.ParquetWriter" if stage == "sketch" else "stillwatch.app.scanning.write_findings"
+    target = "stillwatch.app.sketching.pq.ParquetWriter" if stage == "sketch" else "stillwatch.app.concluding.write_findings"
     small = tmp_path / "small.parquet"
     pq.write_table(pq.read_table(sorted(world.logs.glob("*.parquet"))[0]).slice(0, 300), small)
     with monkeypatch.context() as patched:

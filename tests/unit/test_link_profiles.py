@@ -60,7 +60,7 @@ def _rows(count: int = 400, seed: int = 1) -> list[dict[str, Any]]:
     return rows
 
 
-def _built(rows: list[dict[str, Any]], batch: int, watched: Watched = WATCHED) -> Profiles:
+def _built(rows: list[dict[str, Any]], batch: int, watched: Watched = WATCHED, threads: int = 1) -> Profiles:
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
     return build_profiles(
         table.combine_chunks().to_batches(max_chunksize=batch),
@@ -69,6 +69,7 @@ def _built(rows: list[dict[str, Any]], batch: int, watched: Watched = WATCHED) -
         start_us=START_US,
         stop_us=START_US + HOURS * HOUR_US - 1,
         cells=CELLS,
+        threads=threads,
     )
 
 
@@ -199,3 +200,11 @@ def test_the_only_speaker_of_a_language_stands_in_the_middle() -> None:
     profiles = _speaking([1, 1, 1, 1, 8], [0, 0, 0, 3, 7])
     assert subject_distances(profiles, np.arange(5)).tolist() == pytest.approx([0.0, 0.0, 0.0, 2.0, 0.0])
     assert subject_distances(_speaking([1, 8], [0, 1]), np.arange(2)).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("threads", [2, 3, 16])
+def test_threads_fill_the_same_arrays(threads: int) -> None:
+    alone, together = _built(_rows(), 64), _built(_rows(), 64, threads=threads)
+    for one, other in ((alone.accounts, together.accounts), (alone.carriers, together.carriers)):
+        for name in ("counts", "sums", "hours", "subjects", "languages"):
+            assert np.array_equal(getattr(one, name), getattr(other, name)), name

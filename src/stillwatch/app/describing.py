@@ -83,6 +83,8 @@ def profiles_of(
     bounds: tuple[int, int],
     cells: int,
     progress: Callable[[int], None],
+    *,
+    threads: int,
 ) -> Profiles:
     """The profile pass over the exchanges, batch by batch."""
 
@@ -93,7 +95,7 @@ def profiles_of(
             done += batch.num_rows
             progress(done)
 
-    return build_profiles(counted(), ids, watched, start_us=bounds[0], stop_us=bounds[1], cells=cells)
+    return build_profiles(counted(), ids, watched, start_us=bounds[0], stop_us=bounds[1], cells=cells, threads=threads)
 
 
 def takings(engine: Engine, exchanges: ir.Table, members: pa.Table) -> tuple[dict[str, list[ModelUse]], dict[str, list[tuple[str, int]]]]:

@@ -84,7 +84,14 @@ def _link(
     candidates, untested = nominations(rows, exchanges, settings.link)
     watched, places = watch(candidates)
     profiles = profiles_of(
-        described.engine, described.exchanges, ids, watched, log_bounds(described.features), max(1, len(described.labels)), tell
+        described.engine,
+        described.exchanges,
+        ids,
+        watched,
+        log_bounds(described.features),
+        max(1, len(described.labels)),
+        tell,
+        threads=settings.threads,
     )
     linked = link_accounts(
         rows,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stillwatch.ingest import access_log
+from stillwatch.ingest.digests import Digests
 from stillwatch.ingest.inputs import ACCESS_LOG, PARQUET, InputFile, InputPlan
 from stillwatch.ingest.joins import JoinStore
 from stillwatch.ingest.normalise import Normaliser, RecordStream
@@ -71,9 +72,10 @@ def ingest(plan: InputPlan, *, work: Path, settings: IngestSettings, progress: C
         tallies = [Tally(name=file.name, format=file.format) for file in plan.files]
         shards: list[Shard] = []
         batches: list[tuple[InputFile, Tally]] = []
+        digests = open_files.enter_context(Digests([file for file in plan.files if file.format == PARQUET]))
         for file, tally in zip(plan.files, tallies, strict=True):
             if file.format == PARQUET:
-                shards += validate(file, session, tally)
+                shards += validate(file, digests, session, tally)
             elif file.format == BATCH.name:
                 batches.append((file, tally))
             else:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import orjson
@@ -15,6 +13,7 @@ from stillwatch.engines.schema import arrow_schema
 from stillwatch.errors import UnreadableInputError
 from stillwatch.ingest.checking import CHECKED, NEVER_NEGATIVE, check
 from stillwatch.ingest.convert import Refusals
+from stillwatch.ingest.digests import Digests
 from stillwatch.ingest.inputs import InputFile
 from stillwatch.ingest.shards import Shard, converted, grouped
 from stillwatch.ingest.tally import Session, Tally
@@ -22,46 +21,31 @@ from stillwatch.records.tables import EXCHANGES
 
 _ROWS = 131_072
 _ALWAYS_FILLED = ("exchange_id", "source", "text_state")
-_READ_BLOCK = 1 << 22
 _SHOWN_CHARS = 100
 
 
-def validate(file: InputFile, session: Session, tally: Tally) -> list[Shard]:
+def validate(file: InputFile, digests: Digests, session: Session, tally: Tally) -> list[Shard]:
     """Check every row of one file; gives the shards that read what was accepted, and counts and quarantines the rest."""
-    with ThreadPoolExecutor(1) as pool:
-        # the digest of the bytes takes as long as the look at the rows, and needs no rows
-        hashing = pool.submit(_hash, file)
-        try:
-            opened = pq.ParquetFile(file.path)
-        except (OSError, pa.ArrowException) as error:
-            raise _unreadable(file, error) from None
-        with opened as table:
-            return _validated(table, file, hashing, session, tally)
+    try:
+        opened = pq.ParquetFile(file.path)
+    except (OSError, pa.ArrowException) as error:
+        raise UnreadableInputError(f"{file.name}: cannot be read ({type(error).__name__}); check that it is still there") from None
+    with opened as table:
+        return _validated(table, file, digests, session, tally)
 
 
-def _unreadable(file: InputFile, error: Exception) -> UnreadableInputError:
-    return UnreadableInputError(f"{file.name}: cannot be read ({type(error).__name__}); check that it is still there")
-
-
-def _validated(table: pq.ParquetFile, file: InputFile, hashing: Future[str], session: Session, tally: Tally) -> list[Shard]:
-    def prefix() -> str:
-        try:
-            return f"row:{hashing.result()[:16]}"
-        except OSError as error:
-            raise _unreadable(file, error) from None
-
+def _validated(table: pq.ParquetFile, file: InputFile, digests: Digests, session: Session, tally: Tally) -> list[Shard]:
     session.filled.update(_filled(table))
     sizes = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
     starts = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
     # rows that all have an id need no made one, which begins with the digest
-    checked = "" if all(_has_every_id(table, group) for group in range(len(sizes))) else prefix()
+    checked = "" if all(_has_every_id(table, group) for group in range(len(sizes))) else _prefix(digests.of(file))
     refused: list[np.ndarray] = []
     for group in range(table.num_row_groups):
         refused.append(_check_group(table, group, int(starts[group]), checked, session, tally))
         session.report(bytes_read=file.bytes // max(table.num_row_groups, 1))
     whole = frozenset(group for group in range(len(sizes)) if len(refused[group]) == sizes[group])
-    made = prefix()
-    session.hashes[file.name] = hashing.result()
+    session.hashes[file.name] = digest = digests.of(file)
     shards: list[Shard] = []
     for groups in grouped(sizes, session.settings.shard_rows, whole):
         first, last = int(starts[groups.start]), int(starts[groups.stop])
@@ -73,11 +57,16 @@ def _validated(table: pq.ParquetFile, file: InputFile, hashing: Future[str], ses
             first_row=first,
             rows=last - first - len(left_out),
             refused=left_out.astype("<i8").tobytes(),
-            id_prefix=made,
+            id_prefix=_prefix(digest),
             max_id_chars=session.settings.max_id_chars,
         )
         shards.append(shard)
     return shards
+
+
+def _prefix(digest: str) -> str:
+    """What the ids of a file's rows without one begin with."""
+    return f"row:{digest[:16]}"
 
 
 def _has_every_id(table: pq.ParquetFile, group: int) -> bool:
@@ -85,14 +74,6 @@ def _has_every_id(table: pq.ParquetFile, group: int) -> bool:
         return False
     statistics = _statistics(table, group, "exchange_id")
     return statistics is not None and statistics.has_null_count and statistics.null_count == 0
-
-
-def _hash(file: InputFile) -> str:
-    with file.path.open("rb") as stream:
-        digest = hashlib.sha256()
-        while block := stream.read(_READ_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _check_group(table: pq.ParquetFile, group: int, start: int, prefix: str, session: Session, tally: Tally) -> np.ndarray:

@@ -269,8 +269,7 @@ def sketch_rows(prompt: Any, system: Any, response: Any, thinking: Any, tables: 
                 data, start, stop = response[1], begin, min(end, begin + HEAD_BYTES)
                 count = tokenise(data, start, stop, words)
         if thinking[2][row]:
-            hidden = thinking[0][row + 1] - thinking[0][row]
-            shown = end - begin
+            hidden, shown = thinking[0][row + 1] - thinking[0][row], end - begin
             out[10][row] = (hidden + out[10][row] * shown) / max(1, hidden + shown)
         out[5][row] = _place(words, count, telling, projection, centres, sums, vector, closeness, out[6][row])
         out[9][row] = _language(words, count, data[start:stop], grammar, seen)
