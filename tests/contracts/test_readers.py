@@ -206,7 +206,17 @@ def test_bedrock(read) -> None:
 def test_vertex(read) -> None:
     reading = read("vertex.jsonl")
     row = reading.row("1234567890123")
-    has(row, account_id="acct_42", project_id="123", sampling_rate=0.25, n=2, max_tokens=64, input_tokens=7, reasoning_tokens=3)
+    has(
+        row,
+        account_id="acct_42",
+        project_id="123",
+        sampling_rate=0.25,
+        n=2,
+        max_tokens=64,
+        input_tokens=7,
+        output_tokens=12,
+        reasoning_tokens=3,
+    )
     has(row, system_text="Be kind.", prompt_text="How is a still cleaned?", response_text="With water.", reasoning_text="Copper.")
     assert row["started_at"].isoformat() == "2026-11-23T19:00:00.123456+00:00"
     has(reading.row("1234567890124"), account_id="123", stream=True, response_text="With water.", finish_reason="STOP", output_tokens=4)

@@ -208,3 +208,9 @@ def test_progress_is_told_day_by_day(tmp_path: Path) -> None:
     settings = WorldSettings(seed=2, start=START, days=3, honest_accounts=5)
     simulate(settings, out=tmp_path, progress=lambda done, total: told.append((done, total)))
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_reasoning_tokens_are_part_of_the_output(world: World) -> None:
+    reasoned = [row for row in world.rows if row["reasoning_tokens"]]
+    assert reasoned
+    assert all(row["reasoning_tokens"] < row["output_tokens"] for row in reasoned)

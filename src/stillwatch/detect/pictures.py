@@ -55,7 +55,9 @@ def backdrop(entities: Entities) -> Backdrop:
     benign = moments.hours[~entities.claimed[: entities.accounts]].sum(axis=0, dtype=np.int64)
     _, daily = _daily(moments.hours.sum(axis=0, dtype=np.int64), start_us)
     return Backdrop(
-        provider_daily=tuple(daily.tolist()), benign_week=_week(benign, start_us), subjects=moments.subjects.sum(axis=0, dtype=np.int64)
+        provider_daily=tuple(daily.tolist()),
+        benign_week=week_shares(benign, start_us),
+        subjects=moments.subjects.sum(axis=0, dtype=np.int64),
     )
 
 
@@ -69,7 +71,7 @@ def pictures(entities: Entities, entity: int, labels: tuple[str, ...], edges: tu
         days=tuple(days),
         entity_daily=tuple(daily.tolist()),
         provider_daily=behind.provider_daily,
-        entity_week=_week(own, start_us),
+        entity_week=week_shares(own, start_us),
         benign_week=behind.benign_week,
         subjects=_subjects(moments.subjects[members].sum(axis=0, dtype=np.int64), behind.subjects, labels),
         edges=edges,
@@ -118,11 +120,18 @@ def _daily(hours: npt.NDArray[np.int64], start_us: int) -> tuple[list[datetime],
     return [start + timedelta(days=index) for index in range(len(counts))], counts
 
 
-def _week(hours: npt.NDArray[np.int64], start_us: int) -> tuple[float, ...]:
-    """168 shares; 1970-01-01 was a Thursday, so hour 0 of the epoch is hour 72 of a week that begins on Monday."""
+def week_shares(hours: npt.NDArray[np.int64], start_us: int) -> tuple[float, ...]:
+    """168 shares of a typical week: a weekday that the entity's days hold twice counts by its mean, or it would look like a habit.
+
+    1970-01-01 was a Thursday, so hour 0 of the epoch is hour 72 of a week that begins on Monday.
+    """
     slot = (np.arange(len(hours)) + start_us // HOUR_US + 72) % 168
-    counts = np.bincount(slot, weights=hours, minlength=168)
-    return tuple((counts / max(1.0, float(counts.sum()))).tolist())
+    day = (np.arange(len(hours)) + start_us // HOUR_US) // 24
+    active = np.flatnonzero(hours)
+    lived = (day >= day[active[0]]) & (day <= day[active[-1]]) if len(active) else np.zeros(len(hours), np.bool_)
+    times = np.bincount(slot, weights=lived, minlength=168)
+    means = np.bincount(slot, weights=hours, minlength=168) / np.maximum(times, 1)
+    return tuple((means / max(1e-12, float(means.sum()))).tolist())
 
 
 def _subjects(own: npt.NDArray[np.int64], everyone: npt.NDArray[np.int64], labels: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:

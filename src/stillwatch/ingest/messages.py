@@ -367,4 +367,12 @@ def usage(counts: object) -> Row:
                 row[_USAGE[key]] = value
             elif key in _USAGE_DETAILS:
                 row |= usage(value)
+        _with_thoughts(row, counts)
     return row
+
+
+def _with_thoughts(row: Row, counts: dict[Any, Any]) -> None:
+    """Gemini counts thoughts beside the candidates; everybody else counts them as output, and so does the exchanges table."""
+    thoughts, candidates = counts.get("thoughtsTokenCount"), counts.get("candidatesTokenCount")
+    if type(thoughts) is int and type(candidates) is int:
+        row["output_tokens"] = candidates + thoughts

@@ -146,7 +146,7 @@ class Pictures:
     Attributes:
         days: UTC midnights, one per day of the log.
         entity_daily, provider_daily: exchanges per day, the same length as `days`.
-        entity_week, benign_week: 168 shares that sum to 1, Monday 00:00 UTC first.
+        entity_week, benign_week: 168 shares of a typical week that sum to 1, Monday 00:00 UTC first.
         subjects: (label, entity's exchanges, all other exchanges), most of the entity's first.
         edges: links of a sample of members, strongest first.
     """

@@ -93,7 +93,10 @@ _PARAMETERS = (
 )
 
 _OUTCOME = (
-    *_columns(INT64, "input_tokens cached_input_tokens output_tokens reasoning_tokens", "null: the source does not say"),
+    Column("input_tokens", INT64, meaning="as the source counts, with cached ones or without; null: the source does not say"),
+    Column("cached_input_tokens", INT64, meaning="the part of the input that was read from a cache; null: the source does not say"),
+    Column("output_tokens", INT64, meaning="reasoning included; null: the source does not say"),
+    Column("reasoning_tokens", INT64, meaning="the part of the output that is reasoning; null: the source does not say"),
     Column("status", INT32, meaning="HTTP status; null: the source does not say"),
     Column("finish_reason", STRING),
     Column("error_code", STRING),

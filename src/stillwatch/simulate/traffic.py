@@ -140,7 +140,7 @@ class Scene:
             response=answer,
             input_tokens=asked,
             cached_tokens=turn.history_bytes // 4 if turn.history_bytes > 4096 else 0,
-            output_tokens=written,
+            output_tokens=None if written is None else written + (hidden or 0),
             reasoning_tokens=hidden,
             status=failure[0] if failure else 200,
             finish=finish,
