@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,14 +13,12 @@ import pyarrow.parquet as pq
 from stillwatch.app.progress import Progress
 from stillwatch.app.request import ScanRequest
 from stillwatch.app.scanning import scan
+from stillwatch.app.simulating import START, simulated
 from stillwatch.detect.tally import shipped_prices
 from stillwatch.errors import OutputError
 from stillwatch.records.findings import Report, Verdict
 from stillwatch.settings import ScanSettings
-from stillwatch.simulate import default_world, simulate
-
-START = datetime(2026, 9, 7, tzinfo=UTC)
-"""A Monday; the fortnight is the same whenever the demo is run."""
+from stillwatch.simulate import default_world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +58,7 @@ def demo(out: Path, *, seed: int, scale: float, settings: ScanSettings, progress
         message = f"{provider} exists and holds no simulated log; choose another --out"
         raise OutputError(message)
     shutil.rmtree(provider, ignore_errors=True)
-    progress.begin("simulate", None)
-    world = simulate(default_world(seed, START, scale), out=provider)
-    progress.end(world.exchanges, 0.0, resumed=False)
+    world = simulated(default_world(seed, START, scale), provider, progress)
     request = ScanRequest(
         paths=(world.logs,),
         accounts=world.accounts,

@@ -183,13 +183,15 @@ def prepare_folder(out: Path, *, resume: bool, remove: Callable[[Path], None]) -
         message = f"{out} holds files that are not a scan's ({', '.join(strangers[:3])}); choose another --out"
         raise OutputError(message)
     try:
-        (out / WORK).mkdir(parents=True, exist_ok=True)
+        # what is found is about people, and the work folder holds their text
+        out.mkdir(mode=0o750, parents=True, exist_ok=True)
+        (out / WORK).mkdir(mode=0o700, exist_ok=True)
         for path in (*(out / name for name in ("run.json", *RESULTS)), *out.glob(".*.partial")):
             path.unlink(missing_ok=True)
         if not resume:
             remove(out / EXCHANGES)
             remove(out / WORK)
-            (out / WORK).mkdir(parents=True)
+            (out / WORK).mkdir(mode=0o700)
     except OSError as error:
         message = f"{out} cannot be written ({error.strerror}); choose another --out or free some room"
         raise OutputError(message) from None

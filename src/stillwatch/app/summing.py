@@ -44,6 +44,7 @@ def run_record(
         quarantine_reasons=read.reasons,
         accounts=accounts,
         entities=len(judged.rulings),
+        judged=int((~np.isnan(judged.evidence.judgement.p_values)).sum()),
         groups=len(judged.linked.groups),
         first_at=first,
         last_at=last,

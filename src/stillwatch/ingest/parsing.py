@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -23,7 +24,9 @@ def parse(data: bytes, max_depth: int) -> Record:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise _explain(data, error) from None
+        value = _leniently(data)
+        if value is None:
+            raise _explain(data, error) from None
     if not isinstance(value, dict):
         raise RefusedRowError("not_an_object", f"expected a JSON object, got {kind_of(value)}")
     return value
@@ -39,7 +42,31 @@ def parse_text(text: object, max_depth: int) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        return text
+        value = _leniently(data)
+        return text if value is None else value
+
+
+def _leniently(data: bytes) -> Any:
+    """What Python's own JSON writer makes and strict parsers refuse: NaN, Infinity (as null) and halves of surrogate pairs; else None.
+
+    A caller can put both into a request, and must not keep its rows unread by it.
+    """
+    try:
+        value = json.loads(data.decode("utf-8"), parse_constant=lambda _name: None)
+    except (ValueError, RecursionError):
+        return None
+    return _whole(value)
+
+
+def _whole(value: Any) -> Any:
+    """The value with halves of surrogate pairs replaced, in every string of it."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole(name): _whole(item) for name, item in value.items()}
+    return value
 
 
 def _depth(data: bytes) -> int:

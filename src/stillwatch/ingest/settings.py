@@ -11,8 +11,9 @@ class IngestSettings:
     """Bounds on one run's input.
 
     Attributes:
-        max_record_bytes: a longer line or array element is quarantined without being held in memory.
-        max_depth: brackets nested deeper than this are quarantined unparsed.
+        max_record_bytes: a longer line or array element is quarantined without being held in memory. Requests of 32 MB are accepted by
+            large providers, so nobody gets a row refused by writing at length.
+        max_depth: brackets nested deeper than this are quarantined unparsed; a request's tool schemas may nest deeply.
         max_id_chars: a longer id or label keeps its start and the hash of the whole.
         earliest, latest: a time outside [earliest, latest) is quarantined.
         default_account: account of Batch files; None: the folder or file name stands for it.
@@ -22,8 +23,8 @@ class IngestSettings:
         shard_rows: a shard takes whole row groups until it holds at least this many rows.
     """
 
-    max_record_bytes: int = 16 * 1024 * 1024
-    max_depth: int = 128
+    max_record_bytes: int = 40 * 1024 * 1024
+    max_depth: int = 512
     max_id_chars: int = 512
     earliest: datetime = datetime(2015, 1, 1, tzinfo=UTC)
     latest: datetime = datetime(2100, 1, 1, tzinfo=UTC)

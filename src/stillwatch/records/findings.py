@@ -168,7 +168,7 @@ class Finding:
         uid: stable for the same entity and input.
         strength: combined evidence for harvest, nats.
         p_value: of the harvest statistic against the reference entities; None: too few exchanges.
-        q_value: Benjamini-Hochberg over all entities of the run; None: too few exchanges.
+        q_value: Benjamini-Hochberg within groups or within accounts, each at half the level; None: too few exchanges.
         pooling_p_value: of the group's validation; None: a single account.
         expected_false: false findings to expect among those at least as strong as this one.
         techniques: MITRE ATLAS ids with names.
@@ -242,7 +242,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a scan read, with which settings, and how the counts reconcile; `run.json` is this record."""
+    """What a scan read, with which settings, and how the counts reconcile; `run.json` is this record.
+
+    `entities` are all accounts that no group claims, and all groups; `judged` of them had enough exchanges for a p-value.
+    """
 
     version: str
     engine: str
@@ -258,6 +261,7 @@ class Run:
     quarantine_reasons: dict[str, int]
     accounts: int
     entities: int
+    judged: int
     groups: int
     first_at: datetime | None
     last_at: datetime | None

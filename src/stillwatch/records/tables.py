@@ -191,7 +191,9 @@ ENTITIES = Table(
         Column("harvest", STRING, nullable=False, meaning="yes, unclear or no"),
         Column("strength", DOUBLE, nullable=False, meaning="combined evidence, nats"),
         Column("p_value", DOUBLE, meaning="of the harvest statistic; null: too few exchanges to judge"),
-        Column("q_value", DOUBLE, meaning="Benjamini-Hochberg; null: too few exchanges to judge"),
+        Column(
+            "q_value", DOUBLE, meaning="Benjamini-Hochberg within groups or accounts, doubled for the two; null: too few exchanges to judge"
+        ),
         Column("pooling_p_value", DOUBLE, meaning="of the group's validation; null: a single account"),
         Column("severity", STRING, nullable=False, meaning="none, info, low, medium, high or critical"),
     ),

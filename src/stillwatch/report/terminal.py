@@ -34,7 +34,11 @@ def summary_table(report: Report) -> RenderableType:
     power = _line(("What this run could have found: ", "bold"), (report.run.power.words, ""))
     if not report.findings:
         return Group(
-            _line((f"{words.nothing_found(report.run.power)}. ", "bold"), (f"{report.run.entities:,} entities looked at.", "")), power
+            _line(
+                (f"{words.nothing_found(report.run.power)}. ", "bold"),
+                (f"{report.run.judged:,} of {report.run.entities:,} entities had enough exchanges to be judged.", ""),
+            ),
+            power,
         )
     table = _table("Severity", "Finding", "Exchanges", "Pooled", "Harvest", "q", numbers=(2, 5))
     for finding in words.ranked(report.findings):
@@ -70,6 +74,7 @@ def summary_json(report: Report) -> dict[str, Any]:
         "accounts": run.accounts,
         "groups": run.groups,
         "entities": run.entities,
+        "judged": run.judged,
         "expected_false": words.expected_false(report),
         "power": to_plain(run.power),
         "severities": {severity.value: amount for severity, amount in words.severities(report.findings)},
@@ -107,7 +112,9 @@ def _signals(finding: Finding) -> Iterator[RenderableType]:
     for reading in words.ordered(finding.readings):
         measured = f"{words.number(reading.value)} {visible(reading.unit, limit=60)}"
         if reading.baseline_median is not None:
-            measured += f"; baseline median {words.number(reading.baseline_median)}, 95th percentile {words.number(reading.baseline_high)}"
+            low = reading.baseline_high is not None and reading.baseline_high < reading.baseline_median
+            measured += f"; baseline median {words.number(reading.baseline_median)}, "
+            measured += f"{'5th percentile (low is rare)' if low else '95th percentile'} {words.number(reading.baseline_high)}"
         name = f"{visible(reading.signal, limit=60)} ({reading.axis.value})"
         yield _line((f"{words.signed(reading.contribution):>7}  {name}", "bold"))
         yield _aside(f"{measured}, p {words.probability(reading.p_value)}", "dim")
@@ -138,8 +145,10 @@ def _links(finding: Finding) -> Iterator[RenderableType]:
             yield _text("\nNo link was kept as a sample; all of them stand in links.parquet.", "dim")
         return
     traces = _by_trace(finding.pictures.edges)
-    yield _heading("Links", f"{words.plural(len(traces), 'trace')} shared, strongest first; all of them in links.parquet")
-    table = _table("Kind", "Trace", "Shared by", "Weight", "Accounts here", numbers=(2, 3))
+    sample = len({edge.account_id for edge in finding.pictures.edges})
+    said = f"a sample: {words.plural(len(traces), 'trace')} and {words.plural(sample, 'account')}, those with most ties first"
+    yield _heading("Links", said)
+    table = _table("Kind", "Trace", "Shared by", "Weight", "Accounts of the sample", numbers=(2, 3))
     for edges in traces[:_ROWS]:
         accounts = ", ".join(visible(edge.account_id, limit=40) for edge in edges[:6])
         more = f" and {len(edges) - 6:,} more" if len(edges) > 6 else ""

@@ -101,14 +101,11 @@ def _evidence_pictures(finding: Finding, prefix: str) -> tuple[Picture, ...]:
     if finding.pictures.subjects:
         svg = figures.coverage(finding.pictures.subjects, prefix=f"{prefix}-coverage")
         subjects = finding.pictures.subjects
-        touched = sum(ours > 0 for _, ours, _ in subjects)
-        more = len(subjects) - 12
-        rest = f" The {more} subjects that follow are left out." if more > 0 else ""
         shown.append(
             Picture(
                 name="coverage",
                 svg=svg,
-                caption=f"What about: share of exchanges per subject; {touched} of {len(subjects)} subjects touched.{rest}",
+                caption=f"What about: share of exchanges per subject, for the {min(12, len(subjects))} subjects that it asks about most.",
             )
         )
     told = [(reading.signal.replace("_", " "), reading.contribution) for reading in finding.readings if reading.axis is Axis.HARVEST]

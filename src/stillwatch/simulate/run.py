@@ -18,8 +18,8 @@ from stillwatch.simulate.traffic import Actor, Exchange, Scene
 from stillwatch.simulate.world import DAY_US, WorldSettings
 from stillwatch.simulate.writers import write_accounts, write_day, write_truth
 
-Progress = Callable[[int, int], None]
-"""Told after each day: days done, days in all."""
+Progress = Callable[[int], None]
+"""Told after each day: exchanges so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def simulate(settings: WorldSettings, *, out: Path, progress: Progress | None = 
         sent.update((row.account.campaign_id, str(row.account.role)) for row in exchanges)
         write_day(exchanges, day, logs, settings.format)
         if progress is not None:
-            progress(day + 1, settings.days)
+            progress(sent.total())
     return _summary(out, logs, accounts, sent)
 
 

@@ -195,6 +195,7 @@ def _run() -> Run:
         quarantine_reasons={"no account": 9, "not JSON": 3},
         accounts=25_000,
         entities=1_310,
+        judged=1_204,
         groups=42,
         first_at=START,
         last_at=START + timedelta(days=13, hours=23),
