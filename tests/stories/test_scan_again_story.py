@@ -70,12 +70,24 @@ def test_a_finished_run_is_resumed_without_doing_its_stages_again(scanned: Any, 
         scan_into(out, scanned.world.logs, accounts=scanned.world.accounts, progress=_StopAt("link"))
     assert not [name for name in FINAL if (out / name).exists()]
     parts = {path.name: path.stat().st_mtime_ns for path in (out / "exchanges").iterdir()}
-    for _ in range(2):
+    for kept in (KEPT, (*KEPT, "link")):
         settings = replace(ScanSettings(), threads=1, memory_limit="1GB")
         scan_into(out, scanned.world.logs, accounts=scanned.world.accounts, resume=True, settings=settings)
-        assert [name for name, resumed in _resumed(out).items() if resumed] == list(KEPT)
+        assert [name for name, resumed in _resumed(out).items() if resumed] == list(kept)
         assert {path.name: path.stat().st_mtime_ns for path in (out / "exchanges").iterdir()} == parts
         assert outcome(out) == outcome(scanned.folder)
+
+
+def test_a_run_that_was_stopped_before_its_report_concludes_nothing_again(
+    scanned: Any, scan_into: Any, outcome: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "result"
+    with pytest.raises(KeyboardInterrupt):
+        scan_into(out, scanned.world.logs, accounts=scanned.world.accounts, progress=_StopAt("report"))
+    assert not [name for name in FINAL if (out / name).exists()]
+    scan_into(out, scanned.world.logs, accounts=scanned.world.accounts, resume=True)
+    assert [name for name, resumed in _resumed(out).items() if resumed] == [*KEPT, "link", "judge"]
+    assert outcome(out) == outcome(scanned.folder)
 
 
 def test_a_finished_run_over_lines_is_resumed_though_its_text_is_gone(
@@ -90,7 +102,7 @@ def test_a_finished_run_over_lines_is_resumed_though_its_text_is_gone(
     assert not _texts(out)
     before = outcome(out)
     again = scan_into(out, lines_world.logs, accounts=lines_world.accounts, resume=True)
-    assert [name for name, resumed in _resumed(out).items() if resumed] == ["sketch", "describe", "trace"]
+    assert [name for name, resumed in _resumed(out).items() if resumed] == ["sketch", "describe", "trace", "link"]
     assert not _texts(out)
     assert outcome(out) == before
     assert [finding.exhibits for finding in again.findings] == [finding.exhibits for finding in first.findings]

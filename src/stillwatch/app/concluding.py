@@ -6,22 +6,26 @@ import json
 import shutil
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.app.describing import account_features, accounts_table, shared_traces, sketched_columns
-from stillwatch.app.judging import Described, Judged, judge_all
+from stillwatch.app.judging import Described, judge_all
+from stillwatch.app.keeping import OUTCOME, Outcome
 from stillwatch.app.request import ScanRequest
 from stillwatch.app.stages import Stages
 from stillwatch.app.state import EXCHANGES, WORK, remove_folder, write_text
 from stillwatch.app.summing import run_record
-from stillwatch.app.writing import write_arrow, write_entities, write_subjects
+from stillwatch.app.writing import write_arrow, write_subjects
 from stillwatch.engines.base import Engine
 from stillwatch.ingest import IngestResult
 from stillwatch.records.findings import Report
 from stillwatch.report import render_html, run_to_json, write_findings
+
+TABLES = ("entities", "members", "links", "features")
 
 
 def conclude(
@@ -36,8 +40,8 @@ def conclude(
 ) -> Report:
     """Describe the accounts, judge them and write the result folder; run.json last of all."""
     described = _describe(engine, stages, read, accounts, labels, request)
-    judged = judge_all(described, stages, request.prices, request.settings)
-    return _finish(request, read, described, judged, stages, now=now)
+    outcome = judge_all(described, stages, request.prices, request.settings, request.out / WORK)
+    return _finish(request, read, described, outcome, stages, now=now)
 
 
 def _describe(
@@ -82,27 +86,35 @@ def _filled(accounts: pa.Table | None) -> frozenset[str]:
     return frozenset(name for name in accounts.column_names if accounts[name].null_count < len(accounts))
 
 
-def _finish(request: ScanRequest, read: IngestResult, described: Described, judged: Judged, stages: Stages, *, now: datetime) -> Report:
+def _finish(request: ScanRequest, read: IngestResult, described: Described, outcome: Outcome, stages: Stages, *, now: datetime) -> Report:
     """Write everything; run.json last."""
-    out = request.out
+    out, work = request.out, request.out / WORK
 
     def write(_tell: Callable[[int], None]) -> tuple[Report, int]:
-        write_entities(out, judged.rulings, judged.findings, judged.evidence, described.traces)
+        for name in TABLES:
+            _copy(work / f"{name}.parquet", out / f"{name}.parquet")
+        _copy(read.quarantine, out / "quarantine.jsonl")
         write_subjects(out, described.labels)
-        write_arrow(out / "features.parquet", described.features)
-        shutil.copyfile(read.quarantine, out / ".quarantine.partial")
-        (out / ".quarantine.partial").chmod(0o640)
-        (out / ".quarantine.partial").replace(out / "quarantine.jsonl")
-        report = Report(run=run_record(request, read, described, judged, stages.done, now=now), findings=judged.findings)
+        report = Report(run=run_record(request, read, described, outcome, stages.done, now=now), findings=outcome.findings)
         write_findings(out / "findings.jsonl", report)
         write_text(out / "report.html", render_html(report))
-        return report, len(judged.findings)
+        return report, len(outcome.findings)
 
-    report = stages.run("report", len(judged.findings), write)
-    run = run_record(request, read, described, judged, stages.done, now=now)
-    remove_folder(out / WORK / "exchanges-text")
+    report = stages.run("report", len(outcome.findings), write)
+    run = run_record(request, read, described, outcome, stages.done, now=now)
+    # nothing that is finished with keeps a second copy of anybody's text
+    remove_folder(work / "exchanges-text")
+    (work / OUTCOME).unlink(missing_ok=True)
     write_text(out / "run.json", _json_text(run_to_json(run)))
     return Report(run=run, findings=report.findings)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy under another name, then rename; readable to the owner and the group."""
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.copyfile(source, partial)
+    partial.chmod(0o640)
+    partial.replace(target)
 
 
 def _json_text(value: dict[str, Any]) -> str:

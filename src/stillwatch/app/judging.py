@@ -14,21 +14,25 @@ import pyarrow.compute as pc
 
 from stillwatch.app.describing import failovers, group_features, manner, member_table, profiles_of, takings
 from stillwatch.app.exhibiting import Wanted, exhibits
+from stillwatch.app.keeping import Outcome, keep_linked, keep_outcome, kept_linked, kept_outcome
 from stillwatch.app.stages import Stages
+from stillwatch.app.writing import write_entities
 from stillwatch.detect.assemble import Evidence, Ruling, build_findings, ranked, rule
 from stillwatch.detect.catalogue import silent_signals
 from stillwatch.detect.entities import Entities, gather
 from stillwatch.detect.harvest_signals import HARVEST_SIGNALS
 from stillwatch.detect.judge import Judgement, judge, judge_group, with_q_values
 from stillwatch.detect.pools import pool_baseline, pool_values
+from stillwatch.detect.power import power
 from stillwatch.detect.tally import Prices, known_sets, tally
 from stillwatch.engines.base import Engine
 from stillwatch.ingest import Shard
 from stillwatch.link.linking import Linked, link_accounts, nominations, watch
 from stillwatch.link.membership import PUBLIC
 from stillwatch.link.nominate import CONTENT_KINDS, TraceRows, trace_rows
+from stillwatch.link.profiles import Profiles
 from stillwatch.link.validate import Sides
-from stillwatch.records.findings import Finding, Tally
+from stillwatch.records.findings import Finding, Power, Tally
 from stillwatch.settings import ScanSettings
 from stillwatch.stats.seeds import generator
 
@@ -63,23 +67,34 @@ class Judged:
     findings: tuple[Finding, ...]
 
 
-def judge_all(described: Described, stages: Stages, prices: Prices, settings: ScanSettings) -> Judged:
-    """Link accounts, judge entities and build findings."""
+def judge_all(described: Described, stages: Stages, prices: Prices, settings: ScanSettings, work: Path) -> Outcome:
+    """Link accounts, judge entities and build findings; what each stage concludes is kept in `work`."""
     ids = np.array(sorted(described.features["entity_id"].to_pylist()), dtype=np.str_)
     rows = trace_rows(described.traces, ids)
-    linked, profiles = stages.run("link", described.rows, lambda tell: (_link(described, ids, rows, settings, tell), described.rows))
+    held: list[tuple[Linked, Profiles]] = []
 
-    def judged(_tell: Callable[[int], None]) -> tuple[Judged, int]:
+    def link(tell: Callable[[int], None]) -> tuple[dict[str, Any], int]:
+        held.append(_link(described, ids, rows, settings, tell))
+        keep_linked(work, *held[0])
+        return {}, described.rows
+
+    def judge(_tell: Callable[[int], None]) -> tuple[dict[str, Any], int]:
+        linked, profiles = held[0] if held else kept_linked(work)
         pooled = _group_features(described, linked, ids)
         entities = gather(profiles, linked.groups, described.features, pooled)
-        return _conclude(described, entities, linked, rows, prices, settings), len(entities.claimed)
+        judged = _conclude(described, entities, linked, rows, prices, settings)
+        write_entities(work, judged.rulings, judged.findings, judged.evidence, described.traces)
+        keep_outcome(work, outcome_of(judged, settings))
+        return {}, len(entities.claimed)
 
-    return stages.run("judge", len(ids) + len(linked.groups), judged)
+    stages.keep("link", described.rows, link)
+    stages.keep("judge", len(ids), judge)
+    return kept_outcome(work)
 
 
 def _link(
     described: Described, ids: npt.NDArray[np.str_], rows: TraceRows, settings: ScanSettings, tell: Callable[[int], None]
-) -> tuple[Linked, Any]:
+) -> tuple[Linked, Profiles]:
     exchanges = _aligned(described.features, ids, "exchanges")
     candidates, untested = nominations(rows, exchanges, settings.link)
     watched, places = watch(candidates)
@@ -219,3 +234,40 @@ def _wordings(evidence: Evidence, entity: int) -> frozenset[int]:
     group = evidence.entities.groups[entity - evidence.entities.accounts]
     content = (tested.candidate for tested in group.tested if tested.candidate.kind in CONTENT_KINDS)
     return frozenset(int(trace) for candidate in content for trace in candidate.traces)
+
+
+def outcome_of(judged: Judged, settings: ScanSettings) -> Outcome:
+    """What is kept of the conclusions, and what the run record tells of them."""
+    linked, judgement = judged.linked, judged.evidence.judgement
+    notes: list[str] = []
+    if linked.untested:
+        notes.append(f"{linked.untested:,} weaker nominations for groups were not tested; raise link.nominations to test them.")
+    rejected = sum(q_value > settings.link.level for _, q_value in linked.tested)
+    notes.append(f"{len(linked.tested):,} candidate groups were tested; {rejected:,} of them behave as independent customers.")
+    return Outcome(
+        findings=judged.findings,
+        entities=len(judged.rulings),
+        judged=int((~np.isnan(judgement.p_values)).sum()),
+        groups=len(linked.groups),
+        silent=judged.evidence.silent,
+        power=_power(judged, settings),
+        notes=tuple(notes),
+    )
+
+
+def _power(judged: Judged, settings: ScanSettings) -> Power:
+    """The smallest campaign that the run could have seen."""
+    entities = judged.evidence.entities
+    volumes = entities.features["exchanges"][: entities.accounts]
+    ordinary = ~(entities.claimed[: entities.accounts] | judged.linked.suspects)
+    rows = ~np.isnan(judged.evidence.judgement.p_values)
+    groups = int((rows & entities.is_group).sum())
+    return power(
+        reference=int((ordinary & (volumes >= settings.detect.reference_least)).sum()),
+        groups=groups,
+        accounts=int(rows.sum()) - groups,
+        able=int((volumes >= settings.link.least_exchanges).sum()),
+        draws=settings.link.confirming_draws,
+        settings=settings.detect,
+        pooling_level=settings.link.level,
+    )

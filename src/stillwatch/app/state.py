@@ -38,6 +38,15 @@ _NO_MATTER = frozenset({"threads", "memory_limit"})
 """Settings that change how fast a run is and nothing that it finds, so that a run may be resumed with others."""
 
 
+STAGE_FILES = {
+    "describe": ("features.parquet", "wording.parquet"),
+    "trace": ("traces.parquet",),
+    "link": ("linked.json", "profiles.npz"),
+    "judge": ("outcome.json", "entities.parquet", "members.parquet", "links.parquet"),
+}
+"""What a finished stage leaves in the work folder."""
+
+
 def remove_folder(path: Path) -> None:
     """Delete a folder and all in it, if it is there."""
     shutil.rmtree(path, ignore_errors=True)
@@ -84,11 +93,14 @@ class RunState:
         write_text(self.folder / STATE, json.dumps({"key": self.key, "done": self.done}))
 
     def forget_lost(self) -> None:
-        """Take the stage `read` as unfinished where its files are gone: a finished run deletes the text that it read."""
+        """Take a stage as unfinished where its files are gone: a finished run deletes the text that it read and what it quotes."""
         if "read" in self.done:
             read = ingest_from_json(self.done["read"]["noted"])
             if not all(path.exists() for path in (read.quarantine, *(shard.path for shard in read.shards))):
                 del self.done["read"]
+        for stage, files in STAGE_FILES.items():
+            if stage in self.done and not all((self.folder / name).exists() for name in files):
+                del self.done[stage]
 
     def stage(self, name: str) -> Stage:
         """The finished stage as it goes into run.json, marked as resumed."""

@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 import stillwatch
-from stillwatch.app.judging import Described, Judged, log_bounds
-from stillwatch.detect.power import power
+from stillwatch.app.judging import Described, log_bounds
+from stillwatch.app.keeping import Outcome
 from stillwatch.ingest import IngestResult
-from stillwatch.records.findings import Power, Run, Stage
+from stillwatch.records.findings import Run, Stage
 from stillwatch.records.tables import EXCHANGES
 
 if TYPE_CHECKING:
@@ -24,11 +22,10 @@ _LIBRARIES = ("ibis-framework", "duckdb", "pyarrow", "numpy", "scipy", "numba", 
 
 
 def run_record(
-    request: ScanRequest, read: IngestResult, described: Described, judged: Judged, stages: Sequence[Stage], *, now: datetime
+    request: ScanRequest, read: IngestResult, described: Described, outcome: Outcome, stages: Sequence[Stage], *, now: datetime
 ) -> Run:
     """The record of the run; `now` is when it began."""
     first, last = (datetime.fromtimestamp(micros / 1e6, UTC) for micros in log_bounds(described.features))
-    accounts = judged.evidence.entities.accounts
     return Run(
         version=stillwatch.__version__,
         engine=request.engine,
@@ -42,49 +39,23 @@ def run_record(
         rows_out=sum(file.rows_out for file in read.files),
         quarantined=sum(file.quarantined for file in read.files),
         quarantine_reasons=read.reasons,
-        accounts=accounts,
-        entities=len(judged.rulings),
-        judged=int((~np.isnan(judged.evidence.judgement.p_values)).sum()),
-        groups=len(judged.linked.groups),
+        accounts=len(described.features),
+        entities=outcome.entities,
+        judged=outcome.judged,
+        groups=outcome.groups,
         first_at=first,
         last_at=last,
         missing_columns=tuple(column for column in EXCHANGES.names if column not in read.filled_columns),
-        silent=judged.evidence.silent,
-        power=run_power(judged, request),
+        silent=outcome.silent,
+        power=outcome.power,
         stages=tuple(stages),
-        notes=_notes(request, read, judged),
+        notes=_notes(read, outcome),
     )
 
 
-def run_power(judged: Judged, request: ScanRequest) -> Power:
-    """The smallest campaign that the run could have seen."""
-    entities, settings = judged.evidence.entities, request.settings
-    volumes = entities.features["exchanges"]
-    judged_rows = ~np.isnan(judged.evidence.judgement.p_values)
-    groups = int((judged_rows & entities.is_group).sum())
-    return power(
-        reference=int(
-            (
-                ~(entities.claimed[: entities.accounts] | judged.linked.suspects)
-                & (volumes[: entities.accounts] >= settings.detect.reference_least)
-            ).sum()
-        ),
-        groups=groups,
-        accounts=int(judged_rows.sum()) - groups,
-        able=int((volumes[: entities.accounts] >= settings.link.least_exchanges).sum()),
-        draws=settings.link.confirming_draws,
-        settings=settings.detect,
-        pooling_level=settings.link.level,
-    )
-
-
-def _notes(request: ScanRequest, read: IngestResult, judged: Judged) -> tuple[str, ...]:
-    notes: list[str] = []
+def _notes(read: IngestResult, outcome: Outcome) -> tuple[str, ...]:
     skipped = sum(read.skipped.values())
-    if skipped:
-        notes.append(f"{skipped:,} entries of the input are no exchanges of their own (other spans, matched requests, access-log lines).")
-    if judged.linked.untested:
-        notes.append(f"{judged.linked.untested:,} weaker nominations for groups were not tested; raise link.nominations to test them.")
-    rejected = sum(q > request.settings.link.level for _, q in judged.linked.tested)
-    notes.append(f"{len(judged.linked.tested):,} candidate groups were tested; {rejected:,} of them behave as independent customers.")
-    return tuple(notes)
+    if not skipped:
+        return outcome.notes
+    said = f"{skipped:,} entries of the input are no exchanges of their own (other spans, matched requests, access-log lines)."
+    return (said, *outcome.notes)
