@@ -17,6 +17,7 @@ _FINGERPRINT_HEX = 8
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _HASHED_KEY = re.compile(r"key:[0-9a-f]{32}")
 _MARK = re.compile(r"\[secret:[a-z-]{2,16}:[0-9a-f]{8}\]")
+_OPEN_MARK = re.compile(r"\[secret:[a-z-]{2,16}:[0-9a-f]{8}\Z")
 _JWT_DOTS = 2
 _ROUNDS = 4
 """A mark may free a name or a link that a longer secret had hidden; one more look nearly always suffices."""
@@ -119,15 +120,6 @@ _SHAPES = (
         r"(?:[A-Za-z0-9+/=\s\\:,.()]|-(?!-))*+(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?",
         r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY",
     ),
-    _shape("anthropic", "sk-ant-", rf"sk-ant-{_DASHED}{{16,}}", rf"sk-{_DASHED}{{16}}", _is_sk_key),
-    # In the second half each `sk-` is tried alone, so that `task-` before a key does not swallow it.
-    _shape(
-        "openai",
-        "sk-",
-        rf"(?<![aeiouAEIOU])sk-{_DASHED}{{16,}}|(?<=[aeiouAEIOU])sk-(?:(?!sk-){_DASHED}){{16,}}",
-        rf"sk-{_DASHED}{{16}}",
-        _is_sk_key,
-    ),
     _prefixed("stripe", "k_live_ k_test_ whsec_", "(?:[rsp]k_(?:live|test)|whsec)_", _ALNUM, 16),
     _prefixed("aws", "akia asia", "(?:AKIA|ASIA)", "[0-9A-Z]", 16),
     _prefixed("github", "ghp_ gho_ ghu_ ghs_ ghr_", "gh[pousr]_", _ALNUM, 20),
@@ -152,6 +144,16 @@ _SHAPES = (
     _shape("sendgrid", "sg.", rf"SG\.{_DASHED}{{16,}}\.{_DASHED}{{16,}}", rf"SG\.{_DASHED}{{8}}"),
     # The dots are optional here and counted afterwards: a pattern that fails late would take quadratic time on hostile text.
     _shape("jwt", "eyj", rf"eyJ{_DASHED}{{8,}}(?:\.{_DASHED}*){{0,2}}(?:\.{_DASHED}+){{0,2}}", rf"eyJ{_DASHED}{{8,}}\.", _is_jwt),
+    # After the other shapes, of which one may stand behind `task-`.
+    _shape("anthropic", "sk-ant-", rf"sk-ant-{_DASHED}{{16,}}", rf"sk-{_DASHED}{{16}}", _is_sk_key),
+    # In the second half each `sk-` is tried alone, so that `task-` before a key does not swallow it.
+    _shape(
+        "openai",
+        "sk-",
+        rf"(?<![aeiouAEIOU])sk-{_DASHED}{{16,}}|(?<=[aeiouAEIOU])sk-(?:(?!sk-){_DASHED}){{16,}}",
+        rf"sk-{_DASHED}{{16}}",
+        _is_sk_key,
+    ),
     _shape(
         "bearer",
         "bearer",
@@ -170,22 +172,22 @@ _SHAPES = (
 _LINK = _shape("url", "://", r"://[^\s/@:\"'`<>]*:([^\s/\"'`<>]+)@", r"://[^\s/@:]*:[^\s/]+@", _holds_password)
 
 # Secrets without a shape are known by the name before them: `api_key=...`, `"password": "..."`, `AccountKey=...`.
-_CHOSEN_NAME = r"passw(?:or)?d|passwort|passphrase|passcode|_pass|pwd|密码|密碼|口令"
+_CHOSEN_NAME = r"passw(?:or)?d|passwort|passphrase|passcode|pwd|密码|密碼|口令"
 _ISSUED_NAME = (
     r"(?:api|access|account|private|signing|encryption|auth|master|shared|secret|storage|subscription|client|admin)[ _-]?key|key_id"
     r"|secret|token|credentials?|authorization|[?&]sig|密钥|密鑰"
 )
-_ASSIGNED_HINTS = ("key", "token", "secret", "pass", "pwd", "credential", "authorization", "sig", "密", "口令")
+_ASSIGNED_HINTS = ("key", "token", "secret", "pass", "pw", "credential", "authorization", "sig", "密", "口令")
 _BLANK = r"[ \t\r\n]"
 _NAMED = re.compile(
-    rf"(?<!\[secret:)(?!(?<=\[)secret:[a-z-]{{2,16}}:[0-9a-f]{{8}}\])(?:(?P<password>{_CHOSEN_NAME})|{_ISSUED_NAME})[0-9]?"
+    rf"(?<!\[secret:)(?!(?<=\[)secret:[a-z-]{{2,16}}:[0-9a-f]{{8}}\])(?:(?P<password>{_CHOSEN_NAME}|(?<![A-Za-z])(?:pass|pw))|{_ISSUED_NAME})[0-9]?"
     rf"(?:{_BLANK}{{1,4}}(?P<said>is):?{_BLANK}{{1,4}}|\\{{0,4}}[\"'`*_\])]{{0,4}}{_BLANK}{{0,8}}"
     rf"(?::{_BLANK}{{0,2}}[A-Za-z][\w.\[\]]{{0,30}}{_BLANK}{{0,2}}=|[:=]{{1,3}}>?|：|>)[*_]{{0,3}}{_BLANK}{{0,8}})"
     rf"(?:(?:basic|bearer|token|bot|apikey|api-key|key|negotiate|digest){_BLANK}{{1,4}})?",
     re.IGNORECASE | re.ASCII,
 )
 _ASSIGNED_SUSPECT = (
-    rf"(?i:(?:{_CHOSEN_NAME}|{_ISSUED_NAME})[0-9]?(?:{_BLANK}+is:?{_BLANK}|\\*[\"'`*_\])]*{_BLANK}*(?:[:=]|：|>)[:=>*_]*){_BLANK}*"
+    rf"(?i:(?:{_CHOSEN_NAME}|pass|pw|{_ISSUED_NAME})[0-9]?(?:{_BLANK}+is:?{_BLANK}|\\*[\"'`*_\])]*{_BLANK}*(?:[:=]|：|>)[:=>*_]*){_BLANK}*"
     r"[^ \t\r\n]{2})"
 )
 SUSPECT = "|".join([*dict.fromkeys(shape.suspect for shape in (*_SHAPES, _LINK)), _ASSIGNED_SUSPECT])
@@ -196,10 +198,10 @@ Arrow's RE2 runs in linear time but knows neither look-around nor possessive rep
 
 # A comma, quote or bracket is part of a bare password unless the text goes on as after a value; a tail left over would tell the most.
 _BARE = (
-    r"(?:(?!\\{1,8}[\"'nrt]|</|[\"'`,;&>](?:[\s,;:&)}\]>\"'`]|\Z|</|[\w.%-]{1,40}[=:]))"
-    r"[^\s，。；、！？）】」』])"
+    r"(?:[^\s\\<>\"'`,;&，。；、！？）】」』]"
+    r"|(?!\\{1,8}[\"'nrt]|</|[\"'`,;&>](?:[\s,;:&)}\]>\"'`]|\Z|</|[\w.%-]{1,40}[=:]))[\\<>\"'`,;&])"
 )
-_JUDGED_CHARS = 256
+_JUDGED_CHARS = 64
 _QUOTED_VALUE = re.compile(
     r"[bfru]{0,2}(?P<quote>\\{0,4}[\"'`])(?P<value>(?:(?!(?<!\\)(?P=quote))[^\r\n]){1,256})(?P=quote)", re.IGNORECASE
 )
@@ -207,16 +209,21 @@ _BARE_VALUE = re.compile(rf"(?:[bfru]{{0,2}}\\{{0,4}}[\"'`])?(?P<value>{_BARE}{{
 _BARE_REST = re.compile(rf"{_BARE}*+")
 
 # What stands for a value that is elsewhere: `${X}`, `{{ x }}`, `<your key>`, `%(x)s`, `****`.
-_REFERENCE = re.compile(r"\$[{(]|\{\{|(?:\$\w+|\{[\w.\[\]]*\}|<[^<>]*>|%\(?\w*\)?[sd%]?|[*xX.•…_-]+|\[[A-Za-z_ -]*\])[),.;:]*\Z")
+_REFERENCE = re.compile(
+    r"\$[{(]|\{\{"
+    r"|(?:\$(?:[A-Z_][A-Z0-9_]*|[a-z_]+)|\{[\w.\[\]]*\}|<[^<>]*>|%(?:\(\w+\))?[sd]|%[A-Z_]+%|[*xX.•…_-]+|\[[A-Za-z_ -]*\])[),.;:]*\Z"
+)
 # A call, an index, an attribute, or a variable named for what it holds.
 _CODE = re.compile(
-    r"[A-Za-z_][\w.]*[(\[](?:\Z|.*[)\]])|[A-Za-z_]+\d{0,2}(?:\.[A-Za-z_]+\d{0,2})+\Z"
-    r"|(?:[a-z]+(?:_[a-z]+)+|[A-Z]+(?:_[A-Z]+)+)_?\d{0,2}\Z|[a-z_]*(?:pass|pwd|secret|token|key|cred)[a-z_]*\d?\Z",
+    r"[a-z_][\w.]*[(\[](?:\Z|[\"'].*|.*[)\]])|[a-z_]+\d?(?:\.[a-z_]+\d?)+\Z|[a-z]+(?:_[a-z]+)+_?\d?\Z"
+    r"|[a-z_]*(?:pass|pwd|secret|token|key|cred)[a-z_]*\d?\Z",
     re.IGNORECASE,
 )
+# Dates, versions, links, algorithms, lengths.
 _ORDINARY = re.compile(
-    r"\d{4}-\d\d-\d\d|v?\d+(?:\.\d+)+|[a-z][a-z+.-]{1,12}://|(?:sha|md|base|utf|argon|oauth|pbkdf|aes|hs|rs|es|u?int|float)-?\d{1,3}(?!\d)"
-    r"|\d{1,4}[-+]?[a-z]{2,}(?:-[a-z]+)*\Z|(?:gpt|claude|llama|gemini|qwen|o)-?\d",
+    r"\d{4}-\d\d-\d\d(?:[T ][\d:.Z+-]*)?\Z|v?\d+(?:\.\d+)+(?:-[a-z]+[.\d]*)?\Z|[a-z][a-z+.-]{1,12}://"
+    r"|(?:sha|md|base|utf|argon|oauth|pbkdf|aes|hs|rs|es|u?int|float)-?\d{1,3}(?:i?d|array|[-_][a-z]+)*\Z"
+    r"|\d{1,4}[-+]?(?:bytes?|bits?|char[a-z]*|digits?|letters?|words?|symbols?|tokens?|sec[a-z]*|min[a-z]*|hours?|days?)(?:-[a-z]+)*\Z",
     re.IGNORECASE,
 )
 _LEAST_PASSWORD, _LEAST_KEY, _LEAST_WORD = 6, 8, 12
@@ -269,8 +276,8 @@ def _mark(secret: str, kind: str) -> str:
 def _masked_values(text: str) -> str:
     """`text` with the values of names such as `password` marked where they look like secrets.
 
-    A value that does not is not stepped over, since another name may stand in it. At most 256 characters are judged, which keeps the
-    time linear; what is then marked reaches to the value's end.
+    A value that does not is not stepped over, since another name may stand in it. The judgement reads a bounded part, which keeps
+    the time linear; what is then marked reaches to the value's end.
     """
     kept: list[str] = []
     copied = position = 0
@@ -293,14 +300,26 @@ def _secret_span(text: str, found: re.Match[str]) -> tuple[int, int] | None:
         if len(quoted["value"].split()) < _SEVERAL_WORDS:
             return None
     bare = _BARE_VALUE.match(text, found.end())
-    if not bare or not _is_secret(bare["value"].rstrip(_CLOSERS), is_password=is_password, is_quoted=False):
-        return None
-    if found["said"] and not _drawn(bare["value"]):  # "the password is case-sensitive" tells none
-        return None
-    if found["password"] and found["password"].lower() == "pwd" and bare["value"].startswith(("/", "~")):  # a shell's folder
+    if not bare or not _is_bare_secret(bare["value"], found):
         return None
     start, end = bare.start("value"), _end_of(_BARE_REST, text, bare.end())
-    return start, end - (len(tail := text[max(start, end - _JUDGED_CHARS) : end]) - len(tail.rstrip(_CLOSERS)))
+    last = max(start, end - _JUDGED_CHARS)
+    return start, last + len(_trimmed(text[last:end]))
+
+
+def _is_bare_secret(value: str, found: re.Match[str]) -> bool:
+    """A value without quotes may also be code, the prose after "the password is", or a shell's folder."""
+    trimmed = _trimmed(value)
+    name = found["password"] or ""
+    if _CODE.match(value) or _CODE.match(trimmed) or (name.lower() == "pwd" and value.startswith(("/", "~"))):
+        return False
+    return not (found["said"] and not _drawn(value)) and _is_secret(trimmed, is_password=bool(name), is_quoted=False)
+
+
+def _trimmed(value: str) -> str:
+    """A bare value without the brackets and stops after it; a mark keeps its own bracket."""
+    stripped = value.rstrip(_CLOSERS)
+    return stripped + "]" if _OPEN_MARK.search(stripped) else stripped
 
 
 def _end_of(expression: re.Pattern[str], text: str, start: int) -> int:
@@ -317,7 +336,7 @@ def _is_known(value: str) -> bool:
 
 
 def _is_secret(value: str, *, is_password: bool, is_quoted: bool) -> bool:
-    if _is_known(value) or _ORDINARY.match(value) or (not is_quoted and _CODE.match(value)):
+    if _is_known(value) or _ORDINARY.match(value):
         return False
     if "[secret:" in value and _MARK.search(value):
         return True
