@@ -50,7 +50,7 @@ def _plain(value: Any) -> Any:
 def from_environment() -> ScanSettings:
     """The default settings, with STILLWATCH_THREADS and STILLWATCH_MEMORY where the environment sets them."""
     threads = os.environ.get("STILLWATCH_THREADS")
-    if threads is not None and not (threads.isdigit() and int(threads) > 0):
+    if threads is not None and not (threads.isascii() and threads.isdigit() and int(threads) > 0):
         message = f"STILLWATCH_THREADS is {threads!r}, a whole number above 0 was expected; unset it to use every core"
         raise UsageError(message)
     return ScanSettings(

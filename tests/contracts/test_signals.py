@@ -324,7 +324,7 @@ def levels() -> Levels:
         "manner": likeness.by_manner(manner, sets),
         "infrastructure": shared,
         "parameters": shared,
-        "failover": likeness.by_succession(sparse.csr_array(follows), rows, sets),
+        "failover": likeness.by_succession(sparse.csr_array(follows), rows, np.zeros((16, 2)), sets),
     }
 
 

@@ -18,10 +18,10 @@ factors = st.floats(0.0, 1.0)
 @given(p=p_values, q_factor=st.floats(1, 50), shrink=factors, families=st.integers(0, 13), more=st.integers(0, 5))
 def test_more_evidence_never_lowers_the_verdict(p: float, q_factor: float, shrink: float, families: int, more: int) -> None:
     q = min(1.0, p * q_factor)
-    before = harvest_verdict(p, q, families, SETTINGS)
-    after = harvest_verdict(p * shrink, q * shrink, families + more, SETTINGS)
+    before = harvest_verdict(p, q, families, families, SETTINGS)
+    after = harvest_verdict(p * shrink, q * shrink, families + more, families + more, SETTINGS)
     assert RANK[after] >= RANK[before]
-    assert RANK[harvest_verdict(p, q, families, SETTINGS, public=True)] <= min(1, RANK[before])
+    assert RANK[harvest_verdict(p, q, families, families, SETTINGS, public=True)] <= min(1, RANK[before])
 
 
 def _rank(found: Severity | None) -> int:
@@ -56,7 +56,10 @@ def test_more_evidence_never_lowers_the_severity(
     q = min(1.0, p * q_factor)
     pooling = Verdict.YES if pooled else Verdict.NO
     stronger = Verdict.YES if pooled or to_pool else Verdict.NO
-    weak, strong = harvest_verdict(p, q, families, SETTINGS), harvest_verdict(p * shrink, q * shrink, families + more, SETTINGS)
+    weak, strong = (
+        harvest_verdict(p, q, families, families, SETTINGS),
+        harvest_verdict(p * shrink, q * shrink, families + more, families + more, SETTINGS),
+    )
     before = severity(pooling, weak, p, q, exchanges, licensed=licensed, settings=SETTINGS)
     after = severity(stronger, strong, p * shrink, q * shrink, exchanges + extra, licensed=licensed, settings=SETTINGS)
     assert _rank(after) >= _rank(before)

@@ -35,7 +35,7 @@ def _statistics(seed: int) -> dict[str, Statistic]:
         "clock": lambda sets: likeness.by_clock(residual, sets),
         "manner": lambda sets: likeness.by_manner(manner, sets),
         "traces": lambda sets: likeness.by_traces(carried, worth, sets),
-        "succession": lambda sets: likeness.by_succession(follows, np.arange(ROWS), sets),
+        "succession": lambda sets: likeness.by_succession(follows, np.arange(ROWS), np.full((ROWS, 2), 0.05), sets),
     }
 
 

@@ -41,12 +41,16 @@ def test_families_are_counted_once_and_silent_signals_never() -> None:
     ],
 )
 def test_harvest_needs_the_correction_and_several_families(p: float, q: float, families: int, public: bool, expected: Verdict) -> None:
-    assert harvest_verdict(p, q, families, SETTINGS, public=public) is expected
+    assert harvest_verdict(p, q, families, 2, SETTINGS, public=public) is expected
 
 
 @pytest.mark.parametrize("families", range(SETTINGS.agreeing_families))
 def test_below_the_family_count_it_is_never_yes(families: int) -> None:
-    assert harvest_verdict(1e-300, 1e-300, families, SETTINGS) is not Verdict.YES
+    assert harvest_verdict(1e-300, 1e-300, families, families, SETTINGS) is not Verdict.YES
+
+
+def test_what_any_product_shows_is_never_a_yes_however_strong() -> None:
+    assert harvest_verdict(1e-300, 1e-300, 6, SETTINGS.telling_families - 1, SETTINGS) is Verdict.UNCLEAR
 
 
 def test_severities_of_the_usual_cases() -> None:

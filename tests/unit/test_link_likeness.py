@@ -41,11 +41,11 @@ def test_volume_by_hand() -> None:
 
 def test_clock_by_hand() -> None:
     residual = np.array([[1, -1, 0, 0], [1, -1, 0, 0], [-1, 1, 0, 0], [0, 0, 1, -1]], np.float32)
-    # three in step: each correlates 1 with the rest; two against one: (0, 0, -1)
-    assert likeness.by_clock(residual, np.array([[0, 1, 0], [0, 3, 3]]))[0] == pytest.approx(1.0)
+    # three in step over two hours: (1 * 2 + 1 * 2) / sqrt(2^2 + 2^2) each; two against one: (0, 0, -sqrt 2)
+    assert likeness.by_clock(residual, np.array([[0, 1, 0], [0, 3, 3]]))[0] == pytest.approx(2**0.5)
     together = likeness.by_clock(residual, np.array([[0, 1, 1, 2]]))
-    # each of the first three has a rest of (1, -1): correlation 1
-    assert together.tolist() == [pytest.approx(1.0)]
+    # each of the first three has a rest of (1, -1): (1 + 1) / sqrt(1 + 1)
+    assert together.tolist() == [pytest.approx(2**0.5)]
     assert likeness.by_clock(residual, np.array([[2, 0, 1]])).tolist() == [pytest.approx(0.0, abs=1e-5)]
 
 
@@ -67,8 +67,11 @@ def test_shared_traces_by_hand() -> None:
 def test_two_successions_count_and_a_single_one_is_chance() -> None:
     follows = sparse.csr_array(np.array([[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]], np.float32))
     account = np.arange(4)
-    found = likeness.by_succession(follows, account, np.array([[0, 1, 2], [0, 1, 3], [1, 2, 3], [0, 2, 3]]))
+    sets = np.array([[0, 1, 2], [0, 1, 3], [1, 2, 3], [0, 2, 3]])
+    found = likeness.by_succession(follows, account, np.full((4, 2), 0.01), sets)
     assert found.tolist() == [2.0, 0.0, 0.0, 0.0]
+    # three beginners and three stops in a short log make two pairs by themselves
+    assert likeness.by_succession(follows, account, np.full((4, 2), 0.3), sets).tolist() == [0.0] * 4
 
 
 @pytest.fixture(scope="module")

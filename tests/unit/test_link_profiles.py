@@ -11,6 +11,7 @@ import pytest
 
 from stillwatch.engines.schema import arrow_schema
 from stillwatch.errors import UnreadableInputError
+from stillwatch.link.likeness import by_clock
 from stillwatch.link.profiles import (
     HOUR_US,
     PROFILE_COLUMNS,
@@ -147,28 +148,53 @@ def test_an_account_that_the_list_lacks_is_an_error_and_is_not_named() -> None:
     assert "private name" not in str(caught.value)
 
 
-def test_a_steady_rhythm_of_working_days_and_weekends_leaves_nothing() -> None:
-    """Two weeks of office hours with quiet weekends: its own rhythm, so no lockstep with anybody."""
-    day = np.zeros(24)
-    day[9:17] = 5
-    weekend = np.zeros(24)
-    weekend[20] = 2
-    hours = np.concatenate([weekend if number % 7 >= 5 else day for number in range(14)]).astype(np.uint32)[None, :]
-    assert np.abs(own_rhythm_removed(hours, START_US)).max() < 1e-6
-    # begun on another weekday, the same hours are an unusual week
-    assert np.abs(own_rhythm_removed(hours, START_US + 24 * HOUR_US)).max() > 1
+def _two_weeks(shift_hours: int, seed: int | None = None) -> npt.NDArray[np.uint32]:
+    """Office hours and a quiet weekend by a clock `shift_hours` ahead of UTC, 5 requests an hour, drawn or exact."""
+    hour = np.arange(24 * 14) + shift_hours
+    working = (hour % 168 < 120) & (hour % 24 >= 9) & (hour % 24 < 17)
+    rates = np.where(working, 5.0, 0.0)
+    return (rates if seed is None else generator(seed, "two weeks").poisson(rates)).astype(np.uint32)
 
 
-def test_what_is_left_of_an_accounts_hours_sums_to_nothing() -> None:
+@pytest.mark.parametrize("shift_hours", [0, 2, -8, 12])
+def test_a_steady_rhythm_with_a_weekend_of_its_own_clock_leaves_nothing(shift_hours: int) -> None:
+    assert np.abs(own_rhythm_removed(_two_weeks(shift_hours)[None, :], START_US)).max() < 1e-5
+
+
+def _in_step(hours: npt.NDArray[np.uint32]) -> float:
+    """The typical step of 20 accounts with each other, in standard deviations; the mean over sets of 20."""
+    sets = np.arange(len(hours)).reshape(-1, 20)
+    return float(by_clock(own_rhythm_removed(hours, START_US), sets).mean())
+
+
+@pytest.mark.parametrize(("shift_hours", "begins"), [(0, 0), (2, 0), (12, 0), (0, 24 * 5), (2, 24 * 5), (0, 24 * 9), (2, 24 * 9)])
+def test_independent_customers_of_one_time_zone_who_begin_on_one_day_are_not_in_step(shift_hours: int, begins: int) -> None:
+    hours = np.array([_two_weeks(shift_hours, seed) for seed in range(160)])
+    hours[:, :begins] = 0
+    assert abs(_in_step(hours)) < 0.4
+
+
+def test_accounts_that_are_fed_by_one_clock_stay_in_step() -> None:
+    rng = generator(6, "one clock")
+    rates = rng.gamma(0.5, 4.0, 24 * 14)
+    assert _in_step(rng.poisson(rates, (20, len(rates))).astype(np.uint32)) > 4
+
+
+def test_what_is_left_of_an_accounts_hours_keeps_their_shape_and_no_common_growth() -> None:
     rng = generator(4, "hours")
     left = own_rhythm_removed(rng.integers(0, 9, (5, 24 * 10 + 7)).astype(np.uint32), START_US)
-    assert left.shape == (5, 240)
-    assert np.abs(left.sum(axis=1)).max() < 1e-3
+    assert left.shape == (5, 247)
+    growing = rng.poisson(np.linspace(1, 9, 24 * 14), (160, 24 * 14)).astype(np.uint32)
+    assert abs(_in_step(growing)) < 1.0
 
 
-def test_a_log_of_one_day_loses_its_mean_alone() -> None:
-    hours = np.array([[1, 2, 3]], np.uint32)
-    assert own_rhythm_removed(hours, START_US).tolist() == [[-1.0, 0.0, 1.0]]
+def test_hours_before_the_first_exchange_and_after_the_last_say_nothing() -> None:
+    hours = np.zeros((1, 24 * 14), np.uint32)
+    hours[0, 100:200] = generator(5, "lived").integers(1, 9, 100)
+    left = own_rhythm_removed(hours, START_US)
+    assert not left[0, :100].any()
+    assert not left[0, 200:].any()
+    assert left[0, 100:200].any()
 
 
 def _speaking(languages: list[int], axes: list[int]) -> Profiles:

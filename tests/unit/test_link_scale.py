@@ -74,7 +74,11 @@ def test_a_wording_of_25000_accounts_gives_25000_links_under_a_minute_and_two_gi
     profiles = Profiles(
         ids=ids, accounts=moments, carriers=carriers, carrier_trace=np.zeros(SHARING, np.int64), carrier_account=first, start_us=0
     )
-    sides = Sides(follows=sparse.csr_array((ACCOUNTS, ACCOUNTS), dtype=np.float32), manner=np.full((ACCOUNTS, 0), np.nan))
+    sides = Sides(
+        follows=sparse.csr_array((ACCOUNTS, ACCOUNTS), dtype=np.float32),
+        chance=np.zeros((ACCOUNTS, 2)),
+        manner=np.full((ACCOUNTS, 0), np.nan),
+    )
     settings = LinkSettings()
     tracemalloc.start()
     began = time.perf_counter()

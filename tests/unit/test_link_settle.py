@@ -114,7 +114,11 @@ def _linked(plan: Plan, *, seed: int = 2, turned: bool = False) -> Linked:
     watched, places = watch(candidates)
     bounds = {"start_us": START_US, "stop_us": START_US + DAYS * 24 * HOUR_US - 1}
     profiles = build_profiles(exchanges.combine_chunks().to_batches(), IDS, watched, cells=CELLS, **bounds)
-    sides = Sides(follows=sparse.csr_array((ACCOUNTS, ACCOUNTS), dtype=np.float32), manner=np.full((ACCOUNTS, 0), np.nan))
+    sides = Sides(
+        follows=sparse.csr_array((ACCOUNTS, ACCOUNTS), dtype=np.float32),
+        chance=np.zeros((ACCOUNTS, 2)),
+        manner=np.full((ACCOUNTS, 0), np.nan),
+    )
     return link_accounts(rows, candidates, places, profiles, sides, SETTINGS, generator(seed, "link"), untested=untested)
 
 

@@ -76,7 +76,7 @@ def _rows(
 
 def _validator(population: Population, rows: TraceRows | None = None, settings: LinkSettings = SETTINGS) -> Validator:
     follows = sparse.csr_array((ACCOUNTS, ACCOUNTS), dtype=np.float32)
-    sides = Sides(follows=follows, manner=population.manner)
+    sides = Sides(follows=follows, chance=np.zeros((ACCOUNTS, 2)), manner=population.manner)
     return Validator(population.profiles, _rows() if rows is None else rows, sides, settings, generator(5, "link"))
 
 

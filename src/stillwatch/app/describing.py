@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import sparse
 
 from stillwatch.detect.tally import ModelUse
 from stillwatch.engines.base import Engine
@@ -19,8 +18,9 @@ from stillwatch.features import features
 from stillwatch.features.repetition import wording_counts
 from stillwatch.features.takings import alone, capability_use, membership, model_use
 from stillwatch.features.traces import trace_tables
-from stillwatch.link.failover import followers
+from stillwatch.link.failover import chances, followers
 from stillwatch.link.profiles import PROFILE_COLUMNS, Profiles, Watched, build_profiles
+from stillwatch.link.validate import Sides
 from stillwatch.records.tables import ACCOUNTS, TRACES
 from stillwatch.sketch.phrases import TASKS
 
@@ -129,10 +129,10 @@ def first_and_stopped(
     return first.to_numpy().astype(np.int64), stopped
 
 
-def failovers(features_table: pa.Table, accounts: pa.Table | None, ids: npt.NDArray[np.str_]) -> sparse.csr_array:
-    """[A, A] which account began within the hour after which was stopped."""
+def sides(features_table: pa.Table, accounts: pa.Table | None, ids: npt.NDArray[np.str_]) -> Sides:
+    """What linking reads besides profiles and traces."""
     first, stopped = first_and_stopped(features_table, accounts, ids)
-    return followers(stopped, first)
+    return Sides(follows=followers(stopped, first), chance=chances(stopped, first), manner=manner(features_table, ids))
 
 
 MANNER = ("mean_prompt_chars", "mean_response_chars", "single_turn_share", "output_yield", "reasoning_response_share", "tools_share")

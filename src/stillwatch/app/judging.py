@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.app.describing import failovers, group_features, manner, member_table, profiles_of, takings
+from stillwatch.app.describing import group_features, member_table, profiles_of, sides, takings
 from stillwatch.app.exhibiting import Wanted, exhibits
 from stillwatch.app.keeping import Outcome, keep_linked, keep_outcome, kept_linked, kept_outcome
 from stillwatch.app.stages import Stages
@@ -31,7 +32,6 @@ from stillwatch.link.linking import Linked, link_accounts, nominations, watch
 from stillwatch.link.membership import PUBLIC
 from stillwatch.link.nominate import CONTENT_KINDS, TraceRows, trace_rows
 from stillwatch.link.profiles import Profiles
-from stillwatch.link.validate import Sides
 from stillwatch.records.findings import Finding, Power, Tally
 from stillwatch.settings import ScanSettings
 from stillwatch.stats.seeds import generator
@@ -113,7 +113,7 @@ def _link(
         candidates,
         places,
         profiles,
-        Sides(follows=failovers(described.features, described.accounts, ids), manner=manner(described.features, ids)),
+        sides(described.features, described.accounts, ids),
         settings.link,
         generator(settings.seed, "link"),
         untested=untested,
@@ -171,19 +171,27 @@ def _judgement(described: Described, entities: Entities, linked: Linked, rows: T
         pools = pool_values(baseline, group.members, HARVEST_SIGNALS, settings.detect.pools, draw)
         if pools is None or volumes[entity] < settings.detect.least_exchanges:
             continue
-        open_customer = _one_organisation(described.accounts, entities.profiles.ids[group.members].tolist())
+        open_customer = _one_organisation(described.accounts, rows, group.members, entities.profiles.ids)
         single = values[: entities.accounts][ordinary] if open_customer >= settings.detect.open_customer else None
         judge_group(judgement, entity, pools, single, HARVEST_SIGNALS)
     return with_q_values(judgement, entities.is_group)
 
 
-def _one_organisation(accounts: pa.Table | None, members: list[str]) -> float:
-    """Largest share of the members that one declared organisation holds."""
-    if accounts is None:
-        return 0.0
-    mine = accounts.filter(pc.is_in(accounts["account_id"], value_set=pa.array(members, pa.string())))
-    counts = pc.value_counts(mine["org_id"].combine_chunks().drop_null()).field("counts")
-    return (pc.max(counts).as_py() or 0) / max(1, len(members))
+def _one_organisation(accounts: pa.Table | None, rows: TraceRows, members: npt.NDArray[np.int64], ids: npt.NDArray[np.str_]) -> float:
+    """Largest share of the members that one organisation openly holds, by the accounts table or by the log itself.
+
+    An e-mail domain that hardly anyone else uses is an organisation's name as much as its id is.
+    """
+    logged = np.isin(rows.account, members) & (rows.kinds == "org")[rows.trace]
+    most = int(np.bincount(rows.trace[logged]).max(initial=0))
+    if accounts is not None:
+        inside = pc.is_in(accounts["account_id"], value_set=pa.array(ids[members].tolist(), pa.string()))
+        for name in ("org_id", "email_domain"):
+            mine = Counter(accounts[name].filter(inside).drop_null().to_pylist())
+            everyone = Counter(accounts[name].drop_null().to_pylist())
+            own = (count for value, count in mine.items() if name == "org_id" or 2 * count >= everyone[value])
+            most = max(most, max(own, default=0))
+    return most / max(1, len(members))
 
 
 def _public_shares(entities: Entities, rows: TraceRows) -> npt.NDArray[np.float64]:

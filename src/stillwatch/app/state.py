@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from stillwatch import __version__
 from stillwatch.errors import OutputError, UsageError
@@ -183,13 +183,22 @@ def without_results(plan: InputPlan, out: Path) -> InputPlan:
     return InputPlan(files=files, access_logs=logs, ignored=(*plan.ignored, *left))
 
 
+def _is_run(path: Path) -> bool:
+    """Whether the file is the record of a scan, and not somebody else's of the same name."""
+    try:
+        known = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(known, dict) and {"version", "engine", "settings", "stages"} <= set(cast("dict[str, Any]", known))
+
+
 def prepare_folder(out: Path, *, resume: bool, remove: Callable[[Path], None]) -> None:
     """Make `out` ready: refuse a folder of somebody else's files, and take away an earlier run's results so that none looks current."""
     if out.exists() and not out.is_dir():
         message = f"{out} is a file; --out names a folder for the results"
         raise OutputError(message)
     # names prove nothing: a provider's own logs may lie in a folder called exchanges
-    ours = (out / "run.json").exists() or (out / WORK / STATE).exists()
+    ours = _is_run(out / "run.json") or (out / WORK / STATE).exists()
     strangers = sorted(path.name for path in out.iterdir() if not path.name.startswith(".")) if out.exists() and not ours else []
     if strangers:
         message = f"{out} holds files that are not a scan's ({', '.join(strangers[:3])}); choose another --out"

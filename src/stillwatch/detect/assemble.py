@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stillwatch.detect.catalogue import CATALOGUE
 from stillwatch.detect.entities import Entities
-from stillwatch.detect.harvest_signals import HARVEST_SIGNALS
+from stillwatch.detect.harvest_signals import HARVEST_SIGNALS, OF_ANY_PRODUCT
 from stillwatch.detect.judge import Judgement
 from stillwatch.detect.pictures import Backdrop, backdrop, link_edges, pictures
 from stillwatch.detect.readings import entity_pooling_readings, group_readings, group_silences, harvest_readings
@@ -25,6 +25,8 @@ from stillwatch.records.findings import EntityKind, Exhibit, Finding, Member, Re
 from stillwatch.stats.multiplicity import expected_false
 
 _FAMILIES = [signal.family for signal in HARVEST_SIGNALS]
+_TELLING = np.array([family not in OF_ANY_PRODUCT for family in _FAMILIES])
+_TELLING_FAMILIES = [family for family in _FAMILIES if family not in OF_ANY_PRODUCT]
 _BY_ID = {signal.id: signal for signal in CATALOGUE}
 
 
@@ -67,8 +69,9 @@ def rule(evidence: Evidence, settings: DetectSettings) -> tuple[Ruling, ...]:
     rulings: list[Ruling] = []
     for entity in np.flatnonzero(~entities.claimed).tolist():
         families = standing_out(judgement.p_signals[entity], _FAMILIES, settings.agreeing_level)
+        telling = standing_out(judgement.p_signals[entity][_TELLING], _TELLING_FAMILIES, settings.agreeing_level)
         public = entity < entities.accounts and evidence.public[entity] >= settings.public_share
-        harvest = harvest_verdict(judgement.p_values[entity], judgement.q_values[entity], families, settings, public=public)
+        harvest = harvest_verdict(judgement.p_values[entity], judgement.q_values[entity], families, telling, settings, public=public)
         pooling = Verdict.YES if entity >= entities.accounts else Verdict.NO
         licensed = _licensed(evidence, entity, settings)
         exchanges = int(entities.features["exchanges"][entity])

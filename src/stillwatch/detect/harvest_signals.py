@@ -13,6 +13,9 @@ _GOOGLE = "Google Threat Intelligence Group 2026, AI Threat Tracker Q4 2025"
 LEAST_SHARE = 0.02
 """A share below one in fifty is counted as none."""
 
+OF_ANY_PRODUCT = frozenset({"shape", "yield", "novelty", "shift", "rhythm", "quota"})
+"""Families that a plain single-turn product shows by being one: ordinary customers of such a product, pooled, stand out in all of them."""
+
 OF_ACCOUNTS = ("rhythm", "quota")
 """Families that speak of single accounts only: load spread over many accounts is steady by itself."""
 

@@ -76,8 +76,8 @@ POOLING_SIGNALS: tuple[Signal, ...] = (
         "Luceri et al. 2024, Unmasking the web of deceit", source="manner", direction=-1,
     ),
     _signal(
-        "lockstep", "behaviour", "started_at", "correlation",
-        "Hour by hour a typical account moves with the others: correlation {value}, against {median} for random accounts.",
+        "lockstep", "behaviour", "started_at", "standard deviations",
+        "Hour by hour a typical account moves with the others, {value} standard deviations beyond chance; random accounts: {median}.",
         "A deadline, a class, an outage of another provider.",
         "Jitter of more than a day, and accounts that take turns.",
         "Cao et al. 2014, SynchroTrap; Beutel et al. 2013, CopyCatch",

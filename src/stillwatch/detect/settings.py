@@ -18,6 +18,7 @@ class DetectSettings:
         reference_size: baseline entities per judged entity, those of nearest volume, half of them lighter and half heavier.
         folds: parts into which accounts are split so that none is compared with itself.
         agreeing_families: families of signals that must each stand out before harvest is claimed; one oddity is no harvest.
+        telling_families: how many of them must be families that a plain single-turn product does not show by being one.
         watch_level: p-value up to which an account that does not pass the correction is still listed, for information.
         watch_rate: false discovery rate up to which it is listed; in a large log, one account in two hundred would be far too many.
         public_share: share of an account's prompts that several others sent as well, from which it is taken to work through a test set.
@@ -36,6 +37,7 @@ class DetectSettings:
     reference_size: int = 400
     folds: int = 5
     agreeing_families: int = 3
+    telling_families: int = 2
     watch_level: float = 0.005
     watch_rate: float = 0.5
     public_share: float = 0.5

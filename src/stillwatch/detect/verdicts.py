@@ -16,14 +16,20 @@ def standing_out(p_signals: npt.NDArray[np.float64], families: Sequence[str], le
     return len({family for family, p in zip(families, p_signals.tolist(), strict=True) if p <= level})
 
 
-def harvest_verdict(p_value: float, q_value: float, families: int, settings: DetectSettings, *, public: bool = False) -> Verdict:
+def harvest_verdict(
+    p_value: float, q_value: float, families: int, telling: int, settings: DetectSettings, *, public: bool = False
+) -> Verdict:
     """Yes only when the whole stands out after correction and several families do by themselves; NaN is too little to say.
+
+    `telling` of the `families` are none that a plain product shows by being one: brief questions, long answers and nothing asked twice are
+    how such a product's customers look when they are taken together, and no harvest.
 
     A single account that mostly sends public items (`public`) works through a test set as far as the log can tell, and is never a yes.
     """
     if np.isnan(p_value):
         return Verdict.UNCLEAR
-    if q_value <= settings.level and families >= settings.agreeing_families and not public:
+    enough = families >= settings.agreeing_families and telling >= settings.telling_families
+    if q_value <= settings.level and enough and not public:
         return Verdict.YES
     return Verdict.UNCLEAR if p_value <= settings.level else Verdict.NO
 

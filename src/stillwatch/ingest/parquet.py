@@ -31,6 +31,10 @@ def validate(file: InputFile, digests: Digests, session: Session, tally: Tally) 
     except (OSError, pa.ArrowException) as error:
         raise UnreadableInputError(f"{file.name}: cannot be read ({type(error).__name__}); check that it is still there") from None
     with opened as table:
+        names = table.schema_arrow.names
+        twice = next((name for name in EXCHANGES.names if names.count(name) > 1), None)
+        if twice is not None:
+            raise UnreadableInputError(f"{file.name}: expected one column {twice}, got {names.count(twice)}; name each column once")
         return _validated(table, file, digests, session, tally)
 
 

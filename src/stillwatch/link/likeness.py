@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.special import pdtrc
 
 TINY = 1e-12
 GATHERED = 1 << 18
@@ -43,21 +44,23 @@ def by_volume(counts: npt.NDArray[np.float64], sets: npt.NDArray[np.int64]) -> n
 
 
 def by_clock(residual: npt.NDArray[np.float32], sets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """The median correlation of an account's hours with all the others' together.
+    """How far an account's hours move with all the others' together, in standard deviations of independent ones; the median account's.
 
-    `residual` [R, H] is hourly activity without the account's own daily rhythm.
+    `residual` [R, H] is hourly activity without the account's own rhythm. The sum over hours of an account's residual times the others' is
+    divided by the root of the sum of its squared terms (a self-normalised sum, Efron 1969): for independent accounts that is about 1 in
+    size however few hours they share, so that those who came late do not scatter more than the random sets they are compared with.
     """
-    squares = (residual**2).sum(axis=1, dtype=np.float64)
     found = np.empty(len(sets))
     step = max(1, GATHERED // max(1, sets.shape[1] * residual.shape[1]))
     for start in range(0, len(sets), step):
-        part = sets[start : start + step]
-        own = residual[part]
-        total = own.sum(axis=1)
-        along = np.matmul(own, total[:, :, None])[:, :, 0].astype(np.float64)
-        mine = squares[part]
-        rest = np.sqrt(np.maximum((total.astype(np.float64) ** 2).sum(axis=1)[:, None] - 2 * along + mine, TINY))
-        found[start : start + step] = np.median((along - mine) / np.maximum(np.sqrt(mine) * rest, TINY), axis=1)
+        own = residual[sets[start : start + step]]
+        total = own.sum(axis=1)[:, :, None]
+        squares = own * own
+        along = np.matmul(own, total)[:, :, 0].astype(np.float64) - squares.sum(axis=2, dtype=np.float64)
+        # sum of own^2 (total - own)^2, multiplied out
+        spread = np.matmul(squares, total * total)[:, :, 0].astype(np.float64)
+        spread += (squares * squares).sum(axis=2, dtype=np.float64) - 2 * np.matmul(squares * own, total)[:, :, 0]
+        found[start : start + step] = np.median(along / np.sqrt(np.maximum(spread, TINY)), axis=1)
     return found
 
 
@@ -81,9 +84,16 @@ def by_traces(carried: Any, worth: npt.NDArray[np.float64], sets: npt.NDArray[np
     return np.median(np.bincount(rows.row, weights=value, minlength=draws * size).reshape(draws, size), axis=1)
 
 
-def by_succession(follows: Any, account: npt.NDArray[np.int64], sets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Pairs of a set in which the second account began within the hour after the first was stopped; a single pair is chance."""
-    found = np.zeros(len(sets))
-    for draw, rows in enumerate(sets):
-        found[draw] = follows[rows][:, account[rows]].sum()
-    return np.where(found >= 2, found, 0.0)
+def by_succession(
+    follows: Any, account: npt.NDArray[np.int64], chance: npt.NDArray[np.float64], sets: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Pairs of a set in which the second account began within the hour after the first was stopped, as far as they are beyond chance.
+
+    Begins and stops that have nothing to do with each other make pairs as well, the more the more there are of both: their number is
+    taken as Poisson. A single pair, and pairs that chance would give once in a hundred such sets, count as none. `chance` [R, 2] is 1
+    where an account began inside the log, and the share of the log's hours that its stop, if it has one, leaves for a beginning.
+    """
+    pairs = np.array([follows[rows][:, account[rows]].sum() for rows in sets], np.float64)
+    expected = chance[sets, 0].sum(axis=1) * chance[sets, 1].sum(axis=1)
+    by_chance = pdtrc(pairs - 1, np.maximum(expected, TINY))
+    return np.where((pairs >= 2) & (by_chance <= 0.01), pairs, 0.0)

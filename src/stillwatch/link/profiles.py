@@ -26,6 +26,9 @@ HOUR_US = 3_600_000_000
 MAX_HOURS = 24 * 92
 """Longest period whose hours are kept one by one; a longer log is judged on its last quarter of a year."""
 
+LONG = 252
+"""Hours of activity, a week and a half, from which habits are told by the hour of the week: the account's own weekend is among them."""
+
 LEAST_SPEAKERS = 3
 """Members of one language from which their median says what is usual among them."""
 
@@ -153,20 +156,56 @@ def _rows_of(batches: Iterable[pa.RecordBatch], known: pa.Array, first_hour: int
 
 
 def own_rhythm_removed(hours: npt.NDArray[np.uint32], start_us: int) -> npt.NDArray[np.float32]:
-    """[R, 24 * days] hourly activity less each row's own mean for that hour of a working day or of a weekend day.
+    """[R, H] hourly activity as far as it is no habit of the account: what is left can be in step with another's, or by chance.
 
-    A shared working day, or a job that rests at weekends, is then no lockstep. `start_us` is the first hour, microseconds since 1970.
+    Taken off is each row's own mean for the hour of the week (of a working day or of a weekend day, for a row that was active for less
+    than LONG), and its mean over the day around each hour, so that no common growth is a step in common. Hours before a row's first
+    exchange and after its last say nothing: two customers who begin on one day are not in step for it. A row that was active for less
+    than LONG keeps what the weekend of another time zone does to UTC days. `start_us` is the first hour, microseconds since 1970.
     """
-    days = hours.shape[1] // 24
-    if days < 2:
-        return hours.astype(np.float32) - hours.mean(axis=1, keepdims=True, dtype=np.float32)
-    shaped = hours[:, : days * 24].reshape(len(hours), days, 24).astype(np.float32)
-    # 1970-01-01 was a Thursday, the fourth day of the week
-    weekday = (start_us // (24 * HOUR_US) + 3 + np.arange(days)) % 7
-    for kind in (weekday < 5, weekday >= 5):
-        if kind.any():
-            shaped[:, kind] -= shaped[:, kind].mean(axis=1, keepdims=True)
-    return shaped.reshape(len(hours), days * 24)
+    left = hours.astype(np.float32)
+    active = left > 0
+    lived = np.logical_or.accumulate(active, axis=1) & np.logical_or.accumulate(active[:, ::-1], axis=1)[:, ::-1]
+    # 1970-01-01 was a Thursday, so hour 0 of the epoch is hour 72 of a week that begins on Monday
+    of_week = (np.arange(hours.shape[1]) + start_us // HOUR_US + 72) % 168
+    long = lived.sum(axis=1) >= LONG
+    # a week shows every habit once the trend is off; working days show theirs only before, since Monday follows a Sunday
+    left[long], lived[long] = _without_trend(left[long], lived[long], whole=True)
+    _take_off_means(left, lived, long, of_week)
+    _take_off_means(left, lived, ~long, of_week % 24 + 24 * (of_week >= 5 * 24))
+    left *= lived
+    left[~long], _ = _without_trend(left[~long], lived[~long], whole=False)
+    return left
+
+
+def _take_off_means(
+    left: npt.NDArray[np.float32], lived: npt.NDArray[np.bool_], rows: npt.NDArray[np.bool_], slots: npt.NDArray[np.int64]
+) -> None:
+    """Take from each of `rows` its mean over the hours of each slot that it lived."""
+    if not rows.any():
+        return
+    for slot in np.unique(slots):
+        cells = np.ix_(rows, slots == slot)
+        values, known = left[cells], lived[cells]
+        left[cells] = values - (values * known).sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
+
+
+def _without_trend(
+    left: npt.NDArray[np.float32], lived: npt.NDArray[np.bool_], *, whole: bool
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """The rows less their mean over the lived hours within twelve of each, 0 elsewhere; and which hours are left.
+
+    `whole`: only hours with twelve lived ones on either side are, so that what is periodic stays so.
+    """
+    known = _around(lived.astype(np.float32))
+    kept = lived & (known > 24.5) if whole else lived
+    return ((left - _around(left) / np.maximum(known, 1.0)) * kept).astype(np.float32), kept
+
+
+def _around(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """[R, H] the sum over the hour itself and the twelve on either side of it."""
+    summed = np.cumsum(np.pad(values, ((0, 0), (13, 12))), axis=1, dtype=np.float64)
+    return (summed[:, 25:] - summed[:, :-25]).astype(np.float32)
 
 
 def subject_distances(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -27,6 +27,9 @@ NESTED, COMPARABLE = 0.8, 0.3
 KIND_ASPECTS = frozenset({"volume", "manner"})
 """Likenesses that customers of one kind have anyway."""
 
+ONE_LIST = 2e-4
+"""P-value from which a likeness of subjects tells one list from one kind: customers of one product reach about one in a thousand."""
+
 REMNANT = 0.2
 """Share of a wording's carriers that may join a block without a test of their own; the weak among them are pruned by their membership."""
 
@@ -120,7 +123,8 @@ def corroborated(test: Tested, q_value: float, settings: LinkSettings) -> bool:
     infrastructure, one set of parameters, or replacements that stand ready.
     """
     agreeing = sum(p_value <= settings.aspect_level for p_value in test.p_values.values())
-    telling = any(p_value <= settings.level for aspect, p_value in test.p_values.items() if aspect not in KIND_ASPECTS)
+    levels = dict.fromkeys(KIND_ASPECTS, 0.0) | {"subjects": ONE_LIST}
+    telling = any(p_value <= levels.get(aspect, settings.level) for aspect, p_value in test.p_values.items())
     return q_value <= settings.level and agreeing >= settings.corroborations and telling
 
 

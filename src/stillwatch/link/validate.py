@@ -77,6 +77,7 @@ class _Rows:
     shared: sparse.csr_array
     parameters: sparse.csr_array
     follows: sparse.csr_array
+    chance: npt.NDArray[np.float64]
     manner: npt.NDArray[np.float64]
 
 
@@ -86,10 +87,12 @@ class Sides:
 
     Attributes:
         follows: [A, A] which account began within the hour after which was stopped.
+        chance: [A, 2] as `likeness.by_succession` takes it.
         manner: [A, F] how accounts use the model, whatever the subject: lengths, turns, yield; NaN: unknown.
     """
 
     follows: sparse.csr_array
+    chance: npt.NDArray[np.float64]
     manner: npt.NDArray[np.float64]
 
 
@@ -115,6 +118,7 @@ class Validator:
         self._parameters = _carried(rows, ("parameters",))
         self._prompts: Any = _carried(rows, ("prompt",), counted=True)
         self._follows = sides.follows
+        self._chance = sides.chance
         self._manner = _ranked(sides.manner)
         able = np.flatnonzero(profiles.accounts.counts >= settings.least_exchanges)
         pool = np.sort(generator.choice(able, POOL, replace=False)) if len(able) > POOL else able
@@ -225,6 +229,7 @@ class Validator:
             shared=self._shared[accounts],
             parameters=self._parameters[accounts],
             follows=self._follows[accounts],
+            chance=self._chance[accounts],
             manner=self._manner[accounts],
         )
 
@@ -262,7 +267,7 @@ class Validator:
             case "manner":
                 return likeness.by_manner(rows.manner, sets)
             case "failover":
-                return likeness.by_succession(rows.follows, rows.account, sets)
+                return likeness.by_succession(rows.follows, rows.account, rows.chance, sets)
             case _:
                 carried = rows.parameters if aspect == "parameters" else rows.shared
                 return likeness.by_traces(carried, self._worth, sets)
@@ -320,5 +325,6 @@ def _stacked(pool: _Rows, members: _Rows) -> _Rows:
         shared=sparse.csr_array(sparse.vstack([pool.shared, members.shared])),
         parameters=sparse.csr_array(sparse.vstack([pool.parameters, members.parameters])),
         follows=sparse.csr_array(sparse.vstack([pool.follows, members.follows])),
+        chance=np.concatenate([pool.chance, members.chance]),
         manner=np.concatenate([pool.manner, members.manner]),
     )
