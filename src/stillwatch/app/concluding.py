@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,13 @@ def conclude(
     accounts: pa.Table | None,
     stages: Stages,
     *,
+    told: tuple[str, ...],
     now: datetime,
 ) -> Report:
-    """Describe the accounts, judge them and write the result folder; run.json last of all."""
+    """Describe the accounts, judge them and write the result folder; run.json last of all. `told` are notes on what was read before."""
     described = _describe(engine, stages, read, accounts, labels, request)
     outcome = judge_all(described, stages, request.prices, request.settings, request.out / WORK)
-    return _finish(request, read, described, outcome, stages, now=now)
+    return _finish(request, read, described, replace(outcome, notes=(*told, *outcome.notes)), stages, now=now)
 
 
 def _describe(

@@ -54,7 +54,7 @@ def scan(request: ScanRequest, progress: Progress, *, now: datetime) -> Report:
     """
     threading.Thread(target=_load_ahead, daemon=True).start()
     plan = without_results(plan_inputs(request.paths, format=request.format), request.out)
-    accounts = _accounts(request.accounts)
+    accounts, told = _accounts(request.accounts)
     settings = request.settings
     key = run_key(plan, request.accounts, settings.as_json(), request.engine)
     prepare_folder(request.out, resume=request.resume, remove=remove_folder)
@@ -74,7 +74,7 @@ def scan(request: ScanRequest, progress: Progress, *, now: datetime) -> Report:
 
     engine = open_engine(request.engine, request.out / WORK, settings)
     try:
-        return conclude(engine, request, read, labels, accounts, stages, now=now)
+        return conclude(engine, request, read, labels, accounts, stages, told=told, now=now)
     finally:
         engine.close()
 
@@ -86,14 +86,23 @@ def _load_ahead() -> None:
             importlib.import_module(name)
 
 
-def _accounts(path: Path | None) -> pa.Table | None:
+def _accounts(path: Path | None) -> tuple[pa.Table | None, tuple[str, ...]]:
+    """The accounts table, and notes on what could not be read of it."""
     if path is None:
-        return None
+        return None, ()
     table, refused = read_accounts(path)
     if refused and len(table) == 0:
         message = f"{path}: none of its {len(refused)} rows is an account ({refused[0].detail}); check the column names"
         raise UnreadableInputError(message)
-    return table
+    notes: list[str] = []
+    for whole, what in (
+        (True, "rows of the accounts table were left out"),
+        (False, "rows of the accounts table have a value that is unknown"),
+    ):
+        mine = [row for row in refused if row.whole is whole]
+        if mine:
+            notes.append(f"{len(mine):,} {what}; the first is row {mine[0].row}: {mine[0].detail}.")
+    return table, tuple(notes)
 
 
 def _read(plan: InputPlan, request: ScanRequest, tell: Callable[[int], None]) -> tuple[dict[str, Any], int]:

@@ -32,21 +32,25 @@ _PARQUET_MAGIC = b"PAR1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedAccount:
-    """A row of the account table that was left out.
+    """A row of the account table that was left out, or one of whose values was: what cannot be read of it counts as unknown.
 
     Attributes:
         row: 1-based data row (line, for JSON Lines).
         reason: a short code.
         detail: what was expected and what was found.
+        whole: whether the row is lost, and not only a value of it.
     """
 
     row: int
     reason: str
     detail: str
+    whole: bool = True
 
 
 def read_accounts(path: Path) -> tuple[pa.Table, list[RefusedAccount]]:
-    """The account table at `path`, and the rows that were left out; of two rows for one account the first is kept.
+    """The account table at `path`, and what was left out of it; of two rows for one account the first is kept.
+
+    A value that does not fit its column is null, and costs nothing else: a licence in the same row must not be lost with it.
 
     Raises:
         UnreadableInputError: the file cannot be opened or parsed.
@@ -83,9 +87,12 @@ def _from_lines(path: Path, compression: str, refused: list[RefusedAccount]) -> 
     for number, record in _records(path, compression, refused):
         numbers.append(number)
         records.append(record)
-    refusals = Refusals.none(len(records))
-    columns = {column.name: from_values([record.get(column.name) for record in records], column, refusals) for column in ACCOUNTS.columns}
-    return _checked(columns, numbers, refusals, refused)
+    rows, values = Refusals.none(len(records)), Refusals.none(len(records))
+    columns = {
+        column.name: from_values([record.get(column.name) for record in records], column, rows if column.name == "account_id" else values)
+        for column in ACCOUNTS.columns
+    }
+    return _checked(columns, numbers, rows, values, refused)
 
 
 def _records(path: Path, compression: str, refused: list[RefusedAccount]) -> Iterator[tuple[int, Record]]:
@@ -103,14 +110,14 @@ def _from_table(table: pa.Table, path: Path, refused: list[RefusedAccount]) -> t
     if "account_id" not in table.schema.names:
         found = ", ".join(name[:40] for name in table.schema.names[:8])
         raise SchemaError(f"{path.name}: expected a column account_id, got {found}; name the columns as the accounts table does")
-    refusals = Refusals.none(table.num_rows)
+    rows, values = Refusals.none(table.num_rows), Refusals.none(table.num_rows)
     columns = {
-        column.name: from_array(_one_array(table, column.name), column, refusals)
+        column.name: from_array(_one_array(table, column.name), column, rows if column.name == "account_id" else values)
         if column.name in table.schema.names
         else pa.nulls(table.num_rows, _SCHEMA.field(column.name).type)
         for column in ACCOUNTS.columns
     }
-    return _checked(columns, list(range(1, table.num_rows + 1)), refusals, refused)
+    return _checked(columns, list(range(1, table.num_rows + 1)), rows, values, refused)
 
 
 def _one_array(table: pa.Table, name: str) -> pa.Array:
@@ -119,7 +126,7 @@ def _one_array(table: pa.Table, name: str) -> pa.Array:
 
 
 def _checked(
-    columns: dict[str, pa.Array], numbers: list[int], refusals: Refusals, refused: list[RefusedAccount]
+    columns: dict[str, pa.Array], numbers: list[int], refusals: Refusals, values: Refusals, refused: list[RefusedAccount]
 ) -> tuple[pa.Table, list[RefusedAccount]]:
     for column in ACCOUNTS.columns:
         if column.type == STRING:
@@ -127,10 +134,16 @@ def _checked(
     ids = columns["account_id"]
     missing = pc.is_null(ids).to_numpy(zero_copy_only=False)
     refusals.add_where(missing, "missing_account_id", lambda _: "account_id: expected a value, got none")
-    negative = pc.fill_null(pc.less(columns["monthly_quota_tokens"], 0), fill_value=False).to_numpy(zero_copy_only=False)
-    refusals.add_where(negative, "negative_number", lambda _: "monthly_quota_tokens: expected at least 0, got less")
+    negative = pc.fill_null(pc.less(columns["monthly_quota_tokens"], 0), fill_value=False)
+    values.add_where(
+        negative.to_numpy(zero_copy_only=False), "negative_number", lambda _: "monthly_quota_tokens: expected at least 0, got less"
+    )
+    columns["monthly_quota_tokens"] = pc.if_else(negative, None, columns["monthly_quota_tokens"])
     _refuse_repeats(ids, refusals)
-    refused += [RefusedAccount(row=numbers[row], reason=reason, detail=detail) for row, (reason, detail) in refusals.why.items()]
+    for found, whole in ((refusals, True), (values, False)):
+        refused += [
+            RefusedAccount(row=numbers[row], reason=reason, detail=detail, whole=whole) for row, (reason, detail) in found.why.items()
+        ]
     table = pa.table([columns[name] for name in _SCHEMA.names], schema=_SCHEMA)
     return table.filter(pa.array(np.logical_not(refusals.mask))), sorted(refused, key=lambda row: row.row)
 

@@ -57,16 +57,37 @@ def test_every_format_gives_the_same_accounts_and_the_same_refusals(path: Path) 
             "monthly_quota_tokens": None,
             "status": "suspended",
         },
+        {
+            "account_id": "acct_5",
+            "created_at": datetime(2026, 1, 5, tzinfo=UTC),
+            "plan": "free",
+            "monthly_quota_tokens": None,
+            "status": rows[2]["status"],
+        },
     ]
-    assert [(row.row, row.reason) for row in refused] == [(3, "duplicate_id"), (4, "missing_account_id"), (5, "negative_number")]
+    assert [(row.row, row.reason, row.whole) for row in refused] == [
+        (3, "duplicate_id", True),
+        (4, "missing_account_id", True),
+        (5, "negative_number", False),
+    ]
 
 
 def test_a_broken_line_is_refused_alone(tmp_path: Path) -> None:
     path = tmp_path / "accounts.jsonl"
     path.write_bytes(orjson.dumps(ROWS[0]) + b'\n{"account_id": \n' + orjson.dumps({"account_id": "b", "created_at": "soon"}))
     table, refused = read_accounts(path)
-    assert table.num_rows == 1
-    assert [(row.row, row.reason) for row in refused] == [(2, "truncated"), (3, "wrong_type")]
+    assert table["account_id"].to_pylist() == [ROWS[0]["account_id"], "b"]
+    assert table["created_at"].to_pylist()[1] is None
+    assert [(row.row, row.reason, row.whole) for row in refused] == [(2, "truncated", True), (3, "wrong_type", False)]
+
+
+def test_a_value_that_does_not_fit_does_not_lose_the_licence_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.csv"
+    path.write_text("account_id,monthly_quota_tokens,declared_use\na,unlimited,licensed research\nb,1000,chat\n")
+    table, refused = read_accounts(path)
+    assert table["declared_use"].to_pylist() == ["licensed research", "chat"]
+    assert table["monthly_quota_tokens"].to_pylist() == [None, 1000]
+    assert [(row.row, row.whole) for row in refused] == [(1, False)]
 
 
 def test_a_table_without_account_ids_is_refused_by_name(tmp_path: Path) -> None:
