@@ -22,7 +22,7 @@ from stillwatch.detect.assemble import Evidence, Ruling, build_findings, ranked,
 from stillwatch.detect.catalogue import silent_signals
 from stillwatch.detect.entities import Entities, gather
 from stillwatch.detect.harvest_signals import HARVEST_SIGNALS
-from stillwatch.detect.judge import Judgement, judge, judge_group, with_q_values
+from stillwatch.detect.judge import Judgement, judge, judge_group, like_volume, with_q_values
 from stillwatch.detect.pools import pool_baseline, pool_values
 from stillwatch.detect.power import power
 from stillwatch.detect.tally import Prices, known_sets, tally
@@ -172,7 +172,10 @@ def _judgement(described: Described, entities: Entities, linked: Linked, rows: T
         if pools is None or volumes[entity] < settings.detect.least_exchanges:
             continue
         open_customer = _one_organisation(described.accounts, rows, group.members, entities.profiles.ids)
-        single = values[: entities.accounts][ordinary] if open_customer >= settings.detect.open_customer else None
+        single = None
+        if open_customer >= settings.detect.open_customer:
+            customers = np.flatnonzero(ordinary)
+            single = values[customers[like_volume(volumes[customers], volumes[entity], settings.detect.reference_size)]]
         judge_group(judgement, entity, pools, single, HARVEST_SIGNALS)
     return with_q_values(judgement, entities.is_group)
 

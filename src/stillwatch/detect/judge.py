@@ -146,6 +146,12 @@ def _windows(tested: npt.NDArray[np.float64], reference: npt.NDArray[np.float64]
     return found
 
 
+def like_volume(volumes: npt.NDArray[np.float64], volume: float, size: int) -> npt.NDArray[np.intp]:
+    """The `size` of `volumes` [R] that stand around `volume`, as a baseline is chosen for an account."""
+    order = np.argsort(volumes, kind="stable")
+    return order[_around(np.log(np.maximum(volumes[order], 1)), float(np.log(max(volume, 1.0))), size)]
+
+
 def _around(logs: npt.NDArray[np.float64], middle: float, size: int) -> slice:
     """The `size` values of `logs` (ascending) around `middle`, half of them on each side where there are as many.
 
@@ -192,10 +198,10 @@ def with_q_values(judgement: Judgement, groups: npt.NDArray[np.bool_]) -> Judgem
     """The judgement with its q-values filled: Benjamini-Hochberg within groups and within accounts, each at half the level."""
     judged = ~np.isnan(judgement.p_values)
     kinds = {"groups": np.flatnonzero(judged & groups), "accounts": np.flatnonzero(judged & ~groups)}
+    # a kind of which there is none still takes its half: the split must not depend on what was found
     families: dict[str, npt.NDArray[np.float64]] = {
-        name: benjamini_hochberg(judgement.p_values[rows]) for name, rows in kinds.items() if len(rows)
+        name: benjamini_hochberg(judgement.p_values[rows]) if len(rows) else np.zeros(0) for name, rows in kinds.items()
     }
-    if families:
-        for name, q_values in split_families(families).items():
-            judgement.q_values[kinds[name]] = q_values
+    for name, q_values in split_families(families).items():
+        judgement.q_values[kinds[name]] = q_values
     return judgement
