@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,19 +180,13 @@ def _judgement(described: Described, entities: Entities, linked: Linked, rows: T
 
 
 def _one_organisation(accounts: pa.Table | None, rows: TraceRows, members: npt.NDArray[np.int64], ids: npt.NDArray[np.str_]) -> float:
-    """Largest share of the members that one organisation openly holds, by the accounts table or by the log itself.
-
-    An e-mail domain that hardly anyone else uses is an organisation's name as much as its id is.
-    """
+    """Largest share of the members that one organisation openly holds, by the accounts table or by the log itself."""
     logged = np.isin(rows.account, members) & (rows.kinds == "org")[rows.trace]
     most = int(np.bincount(rows.trace[logged]).max(initial=0))
     if accounts is not None:
-        inside = pc.is_in(accounts["account_id"], value_set=pa.array(ids[members].tolist(), pa.string()))
-        for name in ("org_id", "email_domain"):
-            mine = Counter(accounts[name].filter(inside).drop_null().to_pylist())
-            everyone = Counter(accounts[name].drop_null().to_pylist())
-            own = (count for value, count in mine.items() if name == "org_id" or 2 * count >= everyone[value])
-            most = max(most, max(own, default=0))
+        mine = accounts.filter(pc.is_in(accounts["account_id"], value_set=pa.array(ids[members].tolist(), pa.string())))
+        counts = pc.value_counts(mine["org_id"].combine_chunks().drop_null()).field("counts")
+        most = max(most, pc.max(counts).as_py() or 0)
     return most / max(1, len(members))
 
 

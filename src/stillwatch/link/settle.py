@@ -125,6 +125,9 @@ def corroborated(test: Tested, q_value: float, settings: LinkSettings) -> bool:
     agreeing = sum(p_value <= settings.aspect_level for p_value in test.p_values.values())
     levels = dict.fromkeys(KIND_ASPECTS, 0.0) | {"subjects": ONE_LIST}
     telling = any(p_value <= levels.get(aspect, settings.level) for aspect, p_value in test.p_values.items())
+    # one kind of customer may be alike in subjects or in volume; one list that is dealt out in equal shares is alike in both
+    dealt = test.p_values.get("subjects", 1.0) <= settings.level and test.p_values.get("volume", 1.0) <= ONE_LIST
+    telling = telling or dealt
     return q_value <= settings.level and agreeing >= settings.corroborations and telling
 
 
