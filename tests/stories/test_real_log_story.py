@@ -38,3 +38,4 @@ def test_a_campaign_that_shares_one_prompt_and_no_infrastructure_is_found_among_
     assert counted["recall"] >= 0.8
     assert counted["honest_accused_by_role"].get("evaluator", 0) == 0
     assert counted["precision"] >= 0.95
+    assert counted["honest_pooled"] == 0

@@ -158,48 +158,39 @@ def _rows_of(batches: Iterable[pa.RecordBatch], known: pa.Array, first_hour: int
 def own_rhythm_removed(hours: npt.NDArray[np.uint32], start_us: int) -> npt.NDArray[np.float32]:
     """[R, H] hourly activity as far as it is no habit of the account: what is left can be in step with another's, or by chance.
 
-    Taken off is each row's own mean for the hour of the week (of a working day or of a weekend day, for a row that was active for less
-    than LONG), and its mean over the day around each hour, so that no common growth is a step in common. Hours before a row's first
-    exchange and after its last say nothing: two customers who begin on one day are not in step for it. A row that was active for less
-    than LONG keeps what the weekend of another time zone does to UTC days. `start_us` is the first hour, microseconds since 1970.
+    Expected in an hour is the row's own level around it (the mean of the hours within twelve), times what that hour of the week is to the
+    level with this row; for a row that was active for less than LONG, what that hour of a working day or of a weekend day is. So no common
+    growth, decline or beginning is a step in common. Hours before a row's first exchange and after its last say nothing. A row that was
+    active for less than LONG keeps what the weekend of another time zone does to UTC days. `start_us` is the first hour, microseconds
+    since 1970.
     """
-    left = hours.astype(np.float32)
-    active = left > 0
+    told = hours.astype(np.float32)
+    active = told > 0
     lived = np.logical_or.accumulate(active, axis=1) & np.logical_or.accumulate(active[:, ::-1], axis=1)[:, ::-1]
+    known = _around(lived.astype(np.float32))
+    level = (_around(told) / np.maximum(known, 1.0)).astype(np.float32)
+    long = lived.sum(axis=1) >= LONG
+    # only where the day around an hour was lived whole: what is periodic stays so
+    kept = lived & (known > 24.5)
     # 1970-01-01 was a Thursday, so hour 0 of the epoch is hour 72 of a week that begins on Monday
     of_week = (np.arange(hours.shape[1]) + start_us // HOUR_US + 72) % 168
-    long = lived.sum(axis=1) >= LONG
-    # a week shows every habit once the trend is off; working days show theirs only before, since Monday follows a Sunday
-    left[long], lived[long] = _without_trend(left[long], lived[long], whole=True)
-    _take_off_means(left, lived, long, of_week)
-    _take_off_means(left, lived, ~long, of_week % 24 + 24 * (of_week >= 5 * 24))
-    left *= lived
-    left[~long], _ = _without_trend(left[~long], lived[~long], whole=False)
+    left = np.zeros_like(told)
+    for rows, slots in ((long, of_week), (~long, of_week % 24 + 24 * (of_week >= 5 * 24))):
+        left[rows] = _beyond_habit(told[rows], level[rows], kept[rows], slots)
     return left
 
 
-def _take_off_means(
-    left: npt.NDArray[np.float32], lived: npt.NDArray[np.bool_], rows: npt.NDArray[np.bool_], slots: npt.NDArray[np.int64]
-) -> None:
-    """Take from each of `rows` its mean over the hours of each slot that it lived."""
-    if not rows.any():
-        return
+def _beyond_habit(
+    told: npt.NDArray[np.float32], level: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_], slots: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """The rows less their level times their habit in each slot, the ratio of what was told to the level there; 0 where not `kept`."""
+    left = told * kept
     for slot in np.unique(slots):
-        cells = np.ix_(rows, slots == slot)
-        values, known = left[cells], lived[cells]
-        left[cells] = values - (values * known).sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
-
-
-def _without_trend(
-    left: npt.NDArray[np.float32], lived: npt.NDArray[np.bool_], *, whole: bool
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """The rows less their mean over the lived hours within twelve of each, 0 elsewhere; and which hours are left.
-
-    `whole`: only hours with twelve lived ones on either side are, so that what is periodic stays so.
-    """
-    known = _around(lived.astype(np.float32))
-    kept = lived & (known > 24.5) if whole else lived
-    return ((left - _around(left) / np.maximum(known, 1.0)) * kept).astype(np.float32), kept
+        places = slots == slot
+        at_level = level[:, places] * kept[:, places]
+        habit = left[:, places].sum(axis=1, keepdims=True) / np.maximum(at_level.sum(axis=1, keepdims=True), 1e-9)
+        left[:, places] -= habit * at_level
+    return left
 
 
 def _around(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
