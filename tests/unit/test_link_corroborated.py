@@ -1,0 +1,42 @@
+"""What tells one operation from many customers of one kind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stillwatch.link import validate
+from stillwatch.link.nominate import Candidate
+from stillwatch.link.settings import LinkSettings
+from stillwatch.link.settle import corroborated
+
+SETTINGS = LinkSettings()
+
+
+def _tested(**p_values: float) -> validate.Tested:
+    nobody = np.zeros(0, np.int64)
+    candidate = Candidate(kind="wording", traces=("x",), members=nobody, counts=nobody, explained=frozenset(), worth=1.0)
+    return validate.Tested(candidate=candidate, p_values=p_values, p_value=1e-6, silent={}, levels={})
+
+
+@pytest.mark.parametrize(
+    ("p_values", "stands"),
+    [
+        ({"lockstep": 0.009, "volume": 0.009}, True),
+        ({"lockstep": 0.011, "volume": 1e-6, "manner": 1e-6}, False),  # jobs of one kind
+        ({"subjects": 0.001, "manner": 1e-6}, False),  # customers of one product
+        ({"subjects": 0.001, "volume": 0.001}, False),
+        ({"subjects": 1e-4, "volume": 0.009}, True),
+        ({"subjects": 0.009, "volume": 1e-4}, True),  # a list in equal shares
+        ({"subjects": 0.011, "volume": 1e-6, "manner": 1e-6}, False),
+        ({"subjects": 1e-6}, False),  # one aspect is not several
+    ],
+)
+def test_a_kind_of_customer_is_not_yet_an_operation(p_values: dict[str, float], stands: bool) -> None:
+    assert corroborated(_tested(**p_values), 0.001, SETTINGS) is stands
+
+
+def test_nothing_stands_above_the_level() -> None:
+    strong = _tested(lockstep=1e-6, infrastructure=1e-6, subjects=1e-6)
+    assert corroborated(strong, SETTINGS.level, SETTINGS)
+    assert not corroborated(strong, SETTINGS.level * 1.01, SETTINGS)
