@@ -25,6 +25,7 @@ from stillwatch.detect.judge import Judgement, judge, judge_group, like_volume, 
 from stillwatch.detect.pools import pool_baseline, pool_values
 from stillwatch.detect.power import power
 from stillwatch.detect.tally import Prices, known_sets, tally
+from stillwatch.detect.together import openly_together
 from stillwatch.engines.base import Engine
 from stillwatch.ingest import Shard
 from stillwatch.link.linking import Linked, link_accounts, nominations, watch
@@ -138,7 +139,8 @@ def _group_features(described: Described, linked: Linked, ids: npt.NDArray[np.st
 
 
 def _conclude(described: Described, entities: Entities, linked: Linked, rows: TraceRows, prices: Prices, settings: ScanSettings) -> Judged:
-    judgement = _judgement(described, entities, linked, rows, settings)
+    together = _together(described.accounts, entities, rows)
+    judgement = _judgement(entities, linked, rows, together, settings)
     evidence = Evidence(
         entities=entities,
         judgement=judgement,
@@ -147,6 +149,7 @@ def _conclude(described: Described, entities: Entities, linked: Linked, rows: Tr
         labels=described.labels,
         declared=_declared(described.accounts),
         public=_public_shares(entities, rows),
+        together=together,
         draws=settings.link.confirming_draws,
     )
     rulings = rule(evidence, settings.detect)
@@ -157,7 +160,7 @@ def _conclude(described: Described, entities: Entities, linked: Linked, rows: Tr
     return Judged(linked=linked, evidence=evidence, rulings=rulings, findings=findings)
 
 
-def _judgement(described: Described, entities: Entities, linked: Linked, rows: TraceRows, settings: ScanSettings) -> Judgement:
+def _judgement(entities: Entities, linked: Linked, rows: TraceRows, together: npt.NDArray[np.float64], settings: ScanSettings) -> Judgement:
     """Accounts against accounts of like volume, groups against random pools, q-values over both."""
     values, volumes = entities.signal_values(), entities.features["exchanges"]
     draw = generator(settings.seed, "judge")
@@ -170,24 +173,24 @@ def _judgement(described: Described, entities: Entities, linked: Linked, rows: T
         pools = pool_values(baseline, group.members, HARVEST_SIGNALS, settings.detect.pools, draw)
         if pools is None or volumes[entity] < settings.detect.least_exchanges:
             continue
-        open_customer = _one_organisation(described.accounts, rows, group.members, entities.profiles.ids)
         single = None
-        if open_customer >= settings.detect.open_customer:
+        if together[entity] >= settings.detect.open_customer:
             customers = np.flatnonzero(ordinary)
             single = values[customers[like_volume(volumes[customers], volumes[entity], settings.detect.reference_size)]]
         judge_group(judgement, entity, pools, single, HARVEST_SIGNALS)
     return with_q_values(judgement, entities.is_group)
 
 
-def _one_organisation(accounts: pa.Table | None, rows: TraceRows, members: npt.NDArray[np.int64], ids: npt.NDArray[np.str_]) -> float:
-    """Largest share of the members that one organisation openly holds, by the accounts table or by the log itself."""
-    logged = np.isin(rows.account, members) & (rows.kinds == "org")[rows.trace]
-    most = int(np.bincount(rows.trace[logged]).max(initial=0))
+def _together(accounts: pa.Table | None, entities: Entities, rows: TraceRows) -> npt.NDArray[np.float64]:
+    """[E] share of each group's accounts that stand openly together; 0 for accounts."""
+    names: dict[str, str | None] = {}
     if accounts is not None:
-        mine = accounts.filter(pc.is_in(accounts["account_id"], value_set=pa.array(ids[members].tolist(), pa.string())))
-        counts = pc.value_counts(mine["org_id"].combine_chunks().drop_null()).field("counts")
-        most = max(most, pc.max(counts).as_py() or 0)
-    return most / max(1, len(members))
+        names = dict(zip(accounts["account_id"].to_pylist(), accounts["org_id"].to_pylist(), strict=True))
+    organisations = [names.get(account) for account in entities.profiles.ids.tolist()]
+    found = np.zeros(len(entities.claimed))
+    for place, group in enumerate(entities.groups):
+        found[entities.accounts + place] = openly_together(rows, group.members, organisations)
+    return found
 
 
 def _public_shares(entities: Entities, rows: TraceRows) -> npt.NDArray[np.float64]:

@@ -50,6 +50,7 @@ class Evidence:
         labels: a label per subject cell.
         declared: account id to declared use, where the accounts table has one.
         public: [A] share of each account's exchanges whose prompt several other accounts sent as well.
+        together: [E] share of each entity's accounts that stand openly together, see `together`.
         draws: random sets per candidate group.
     """
 
@@ -60,6 +61,7 @@ class Evidence:
     labels: tuple[str, ...]
     declared: Mapping[str, str]
     public: npt.NDArray[np.float64]
+    together: npt.NDArray[np.float64]
     draws: int
 
 
@@ -146,7 +148,7 @@ def _finding(
         readings=readings,
         tally=tally,
         techniques=_techniques(readings, ruling),
-        ordinary=_ordinary(readings, evidence, members),
+        ordinary=_ordinary(readings, evidence, members, float(evidence.together[entity])),
         silent=(*evidence.silent, *(group_silences(group) if group else ())),
         next_step=next_step(kind, ruling.harvest, level),
         exhibits=exhibits,
@@ -216,12 +218,15 @@ def _techniques(readings: Sequence[Reading], ruling: Ruling) -> tuple[tuple[str,
     return tuple((technique, TECHNIQUES[technique]) for technique in dict.fromkeys(cited))
 
 
-def _ordinary(readings: Sequence[Reading], evidence: Evidence, members: Sequence[Member]) -> tuple[str, ...]:
+def _ordinary(readings: Sequence[Reading], evidence: Evidence, members: Sequence[Member], together: float) -> tuple[str, ...]:
     """The honest explanations of what stands out, and what the accounts declared."""
     telling = [reading.ordinary for reading in readings if reading.p_value is None or reading.p_value <= 0.05]
     declared = dict.fromkeys(evidence.declared[member.account_id] for member in members if member.account_id in evidence.declared)
     uses = [f"Declared use: {use[:160]}" for use in list(declared)[:5]]
-    return (*uses, *dict.fromkeys(telling))
+    house = (
+        f"{together:.0%} of its accounts openly share an organisation, a mail domain or a network: it may be one company, class or team."
+    )
+    return (*uses, *((house,) if together > 0 else ()), *dict.fromkeys(telling))
 
 
 def _licensed(evidence: Evidence, entity: int, settings: DetectSettings) -> bool:

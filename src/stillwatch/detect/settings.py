@@ -24,7 +24,8 @@ class DetectSettings:
         public_share: share of an account's prompts that several others sent as well, from which it is taken to work through a test set.
         pools: random pools of ordinary accounts that a group is compared with.
         agreeing_level: p-value at which a family stands out.
-        open_customer: share of a group's accounts in one declared organisation from which it is openly one customer.
+        open_customer: share of a group's accounts that openly share an organisation, a mail domain or a network, from which it is judged
+            as one customer too.
         clear_exchanges: exchanges from which a finding can be more than low: less is not worth a false accusation.
         detailed: findings that get pictures and exhibits.
         licence_words: words in an account's declared use that say the provider has licensed the use.
