@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -239,8 +240,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status when arguments are given, exits otherwise."""
     status = _run(list(sys.argv[1:] if arguments is None else arguments))
     if arguments is None:
-        sys.exit(status)
+        _leave(status)
     return status
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process at once: what a scan of a large log has loaded takes the interpreter most of a second to take apart."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has seen enough
+        pass
+    except OSError as error:
+        status = _failed(
+            f"standard output: {error.strerror or error}; what it was to say is lost, what is in the result folder is whole", FAILED
+        )
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _run(arguments: list[str]) -> int:

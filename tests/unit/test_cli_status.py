@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,21 @@ def test_an_interrupt_is_one_sentence_and_130(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.strip() == "stillwatch: interrupted; finished stages are kept: run the same command with --resume to go on"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_what_standard_output_could_not_take_is_a_failure() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run([sys.executable, "-m", "stillwatch", "version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert "No space left" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_process_ends_with_the_status_and_all_it_said() -> None:
+    ended = subprocess.run([sys.executable, "-m", "stillwatch", "version"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{__version__}\n", "")
+    ended = subprocess.run([sys.executable, "-m", "stillwatch", "scan", "nowhere"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert "no such file" in ended.stderr

@@ -104,7 +104,15 @@ def _evidence(entities: Entities, judgement: Judgement, declared: dict[str, str]
     shares = np.full(ACCOUNTS, public)
     labels = tuple(f"subject {cell}" for cell in range(CELLS))
     return Evidence(
-        entities=entities, judgement=judgement, rows=rows, silent=(), labels=labels, declared=declared or {}, public=shares, draws=999
+        entities=entities,
+        judgement=judgement,
+        rows=rows,
+        silent=(),
+        labels=labels,
+        declared=declared or {},
+        public=shares,
+        together=np.zeros(len(entities.claimed)),
+        draws=999,
     )
 
 

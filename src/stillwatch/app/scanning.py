@@ -33,7 +33,7 @@ from stillwatch.records.findings import Report
 from stillwatch.settings import ScanSettings
 from stillwatch.stats.seeds import generator
 
-_LATER = ("stillwatch.app.sketching", "stillwatch.app.concluding", "ibis")
+_LATER = ("stillwatch.app.sketching", "stillwatch.app.concluding", "ibis", "igraph")
 
 
 def open_engine(name: str, work: Path, settings: ScanSettings) -> Engine:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.engines.schema import arrow_schema
@@ -19,6 +20,7 @@ from stillwatch.sketch.codebook import Codebook, fit_codebook, subject_text
 from stillwatch.sketch.sketcher import Sketcher
 
 SAMPLED_SHARDS = 16
+_SAMPLED_COLUMNS = ("exchange_id", "account_id", "prompt_text", "response_text")
 BATCH_ROWS = 16_384
 GROUP_ROWS = 122_880
 """Rows of a row group, as many as DuckDB reads at a time."""
@@ -42,10 +44,12 @@ def fit_on_sample(shards: Sequence[Shard], *, texts: int, cells: int, generator:
     prompts: list[str] = []
     owners: list[str] = []
     for place in places:
-        batch = next(iter(shards[place].batches(2 * wanted)), None)
+        batch = next(iter(shards[place].batches(2 * wanted, _SAMPLED_COLUMNS)), None)
         if batch is None:
             continue
-        rows = np.sort(generator.choice(batch.num_rows, min(wanted, batch.num_rows), replace=False))
+        order = pc.sort_indices(batch.column("exchange_id")).to_numpy()
+        # drawn by id, so that the order of a file's lines changes nothing
+        rows = order[np.sort(generator.choice(batch.num_rows, min(wanted, batch.num_rows), replace=False))]
         picked = batch.select(["account_id", "prompt_text", "response_text"]).take(pa.array(rows))
         # the labels of the subjects show words of these texts; a piece of a key that several accounts paste must not be one
         columns = [mask_array(column).to_pylist() for column in picked.columns]

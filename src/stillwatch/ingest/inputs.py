@@ -37,7 +37,7 @@ class InputPlan:
     """What will be read.
 
     Attributes:
-        files: sources of exchanges, in the order in which they are read.
+        files: sources of exchanges, by name: the order in which they are read.
         access_logs: files that only fill client_ip and user_agent of other rows.
         ignored: (path, reason) of files found in folders that are not read.
     """

@@ -57,6 +57,8 @@ def plan_inputs(paths: Sequence[Path], *, format: str = "auto") -> InputPlan:  #
     if not files:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in ignored[:5])
         raise UsageError(f"none of the {len(ignored)} files found can be read ({reasons})")
+    # by name, so that the order in which paths are given changes nothing that is concluded
+    files.sort(key=lambda file: (file.name, file.path))
     logs = tuple(file for file in files if file.format == ACCESS_LOG)
     return InputPlan(files=tuple(file for file in files if file.format != ACCESS_LOG), access_logs=logs, ignored=tuple(ignored))
 

@@ -40,13 +40,13 @@ class Shard:
     id_prefix: str = ""
     max_id_chars: int = 512
 
-    def batches(self, rows: int = 50_000) -> Iterator[pa.RecordBatch]:
-        """The accepted rows, at most `rows` at a time, of exactly the schema of the exchanges table."""
+    def batches(self, rows: int = 50_000, columns: Sequence[str] = SCHEMA.names) -> Iterator[pa.RecordBatch]:
+        """The accepted rows, at most `rows` at a time, of exactly the schema of the exchanges table; columns not asked for are null."""
         refused = np.frombuffer(self.refused, dtype="<i8")
         at = 0
         try:
             with pq.ParquetFile(self.path) as file:
-                names = [name for name in SCHEMA.names if name in file.schema_arrow.names]
+                names = [name for name in columns if name in file.schema_arrow.names]
                 for batch in file.iter_batches(rows, row_groups=list(self.row_groups), columns=names, use_threads=False):
                     # a shard is read by one thread; its neighbours keep the other cores busy
                     low, high = np.searchsorted(refused, (at, at + batch.num_rows))
@@ -61,7 +61,8 @@ class Shard:
 
     def _ready(self, batch: pa.RecordBatch, at: int, refused: np.ndarray) -> pa.RecordBatch:
         if not self.id_prefix:
-            return pa.RecordBatch.from_arrays(batch.columns, schema=SCHEMA)
+            given = dict(zip(batch.schema.names, batch.columns, strict=True))
+            return pa.RecordBatch.from_arrays([given.get(field.name, pa.nulls(len(batch), field.type)) for field in SCHEMA], schema=SCHEMA)
         first = self.first_row + at
         columns = converted(batch, first, self.id_prefix, Refusals.none(batch.num_rows))
         kept = batch.num_rows - len(refused)

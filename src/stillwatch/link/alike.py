@@ -8,9 +8,10 @@ is taken out.
 
 from __future__ import annotations
 
-import igraph
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from stillwatch.link.nominate import Candidate
 from stillwatch.link.profiles import Profiles, own_rhythm_removed
@@ -21,17 +22,39 @@ NEIGHBOURS = 12
 MOST_ACCOUNTS = 30_000
 """Accounts compared with each other, most active first: bounds the work to a few seconds."""
 
+SMALLEST_COMMUNITY = 5
+"""Accounts of the smallest community that is a candidate; four accounts are alike by chance in any log."""
+
 LOCKSTEP_ACCOUNTS = 8_000
 LOCKSTEP_SCORE = 7.0
 """Standard deviations above which two accounts move together; beyond chance among tens of millions of pairs."""
 
 
-def alike_candidates(profiles: Profiles, settings: LinkSettings) -> list[Candidate]:
-    """Candidates by likeness of subjects and by lockstep."""
-    return [*_by_subject(profiles, settings), *_by_clock(profiles, settings)]
+class _SeededRandom:
+    """The part of Python's random interface that igraph asks for, over a named generator."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = generator
+
+    def random(self) -> float:
+        """A float in [0, 1)."""
+        return float(self._generator.random())
+
+    def randint(self, low: int, high: int) -> int:
+        """A whole number from `low` to `high`, both included."""
+        return int(self._generator.integers(low, high + 1))
+
+    def gauss(self, mean: float, deviation: float) -> float:
+        """A normal draw."""
+        return float(self._generator.normal(mean, deviation))
 
 
-def _by_subject(profiles: Profiles, settings: LinkSettings) -> list[Candidate]:
+def alike_candidates(profiles: Profiles, settings: LinkSettings, generator: np.random.Generator) -> list[Candidate]:
+    """Candidates by likeness of subjects and by lockstep; `generator` is what communities are found with."""
+    return [*_by_subject(profiles, settings, generator), *_by_clock(profiles, settings, generator)]
+
+
+def _by_subject(profiles: Profiles, settings: LinkSettings, generator: np.random.Generator) -> list[Candidate]:
     counts = profiles.accounts.subjects.astype(np.float64)
     totals = counts.sum(axis=1)
     pairs = np.maximum(totals * (totals - 1), 1)
@@ -50,10 +73,10 @@ def _by_subject(profiles: Profiles, settings: LinkSettings) -> list[Candidate]:
         distance = (joint - 2 * shares[block] @ shares.T) / joint
         near = distance <= settings.alike + np.sqrt(noise[block, None] * noise[None, :])
         edges.append(_nearest(distance, near, start))
-    return _communities("subjects", np.concatenate(edges), chosen, profiles, settings, frozenset({"subjects"}))
+    return _communities("subjects", np.concatenate(edges), chosen, profiles, generator, settings, frozenset({"subjects"}))
 
 
-def _by_clock(profiles: Profiles, settings: LinkSettings) -> list[Candidate]:
+def _by_clock(profiles: Profiles, settings: LinkSettings, generator: np.random.Generator) -> list[Candidate]:
     hours = profiles.accounts.hours
     totals = hours.sum(axis=1, dtype=np.int64)
     days = hours.shape[1] // 24
@@ -71,7 +94,7 @@ def _by_clock(profiles: Profiles, settings: LinkSettings) -> list[Candidate]:
         # a self-normalised sum, as in `likeness.by_clock`: two nightly jobs meet in a few hours, and a few hours prove nothing
         closeness = (residual[block] @ residual.T) / np.sqrt(np.maximum(squares[block] @ squares.T, 1e-12))
         edges.append(_nearest(-closeness, closeness >= LOCKSTEP_SCORE, start))
-    return _communities("lockstep", np.concatenate(edges), chosen, profiles, settings, frozenset({"lockstep"}))
+    return _communities("lockstep", np.concatenate(edges), chosen, profiles, generator, settings, frozenset({"lockstep"}))
 
 
 def _most_active(chosen: npt.NDArray[np.intp], totals: npt.NDArray[np.number], most: int) -> npt.NDArray[np.intp]:
@@ -88,22 +111,35 @@ def _nearest(distance: npt.NDArray[np.float32], near: npt.NDArray[np.bool_], sta
     return np.column_stack([np.repeat(rows + start, keep)[fits.ravel()], best.ravel()[fits.ravel()]]).astype(np.int64)
 
 
+def _largest_component(edges: npt.NDArray[np.int64], nodes: int) -> int:
+    """Nodes of the largest connected component; no community is larger."""
+    graph = sparse.coo_array((np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), shape=(nodes, nodes))
+    return int(np.bincount(csgraph.connected_components(graph, directed=False)[1]).max())
+
+
 def _communities(
     kind: str,
     edges: npt.NDArray[np.int64],
     chosen: npt.NDArray[np.intp],
     profiles: Profiles,
+    generator: np.random.Generator,
     settings: LinkSettings,
     explained: frozenset[str],
 ) -> list[Candidate]:
     """Communities of the neighbour graph (Leiden, Traag et al. 2019), each a candidate."""
+    smallest = max(SMALLEST_COMMUNITY, settings.smallest_group)
+    if _largest_component(edges, len(chosen)) < smallest:
+        return []
+    import igraph  # here, because it brings a drawing library along, and most logs of honest traffic need neither
+
+    igraph.set_random_number_generator(_SeededRandom(generator))
     graph = igraph.Graph(n=len(chosen), edges=edges.tolist()).simplify()
     graph.vs["exchanges"] = profiles.accounts.counts[chosen].tolist()
     parts = graph.community_leiden(objective_function="modularity", resolution=0.5, n_iterations=4)
     candidates: list[Candidate] = []
     for part in parts:
         members = np.sort(chosen[np.asarray(part, np.int64)]).astype(np.int64)
-        if len(members) < max(5, settings.smallest_group):
+        if len(members) < smallest:
             continue
         counts = profiles.accounts.counts[members]
         worth = float(np.log(len(profiles.ids) / len(members)))

@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from stillwatch.link.profiles import Profiles, own_rhythm_removed, subject_distances
 from stillwatch.link.settings import LinkSettings
 from stillwatch.link.validate import Tested
+from stillwatch.stats.ranks import average_ranks
 
 FAR_LEVEL = 0.05
 """P-value up to which the further half still counts as alike; it was selected for being unlike, so that 1 % would be too much to ask."""
@@ -39,7 +39,7 @@ def farness(test: Tested, profiles: Profiles, settings: LinkSettings) -> npt.NDA
     total = np.zeros(len(members))
     for aspect, p_value in test.p_values.items():
         if p_value <= settings.aspect_level and aspect in _DISTANCES:
-            total += rankdata(_DISTANCES[aspect](profiles, members))
+            total += average_ranks(_DISTANCES[aspect](profiles, members))
     return total
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import igraph
 import numpy as np
 import numpy.typing as npt
 
@@ -34,25 +33,6 @@ class Linked:
     tested: tuple[tuple[Tested, float], ...]
     suspects: npt.NDArray[np.bool_]
     untested: int
-
-
-class _SeededRandom:
-    """The part of Python's random interface that igraph asks for, over a named generator."""
-
-    def __init__(self, generator: np.random.Generator) -> None:
-        self._generator = generator
-
-    def random(self) -> float:
-        """A float in [0, 1)."""
-        return float(self._generator.random())
-
-    def randint(self, low: int, high: int) -> int:
-        """A whole number from `low` to `high`, both included."""
-        return int(self._generator.integers(low, high + 1))
-
-    def gauss(self, mean: float, deviation: float) -> float:
-        """A normal draw."""
-        return float(self._generator.normal(mean, deviation))
 
 
 def watch(candidates: list[Candidate]) -> tuple[Watched, dict[int, int]]:
@@ -95,10 +75,9 @@ def link_accounts(
     untested: int = 0,
 ) -> Linked:
     """Validate every candidate, add those by likeness, and form groups."""
-    igraph.set_random_number_generator(_SeededRandom(generator))
     validator = Validator(profiles, rows, sides, settings, generator)
     tested = [validator.test(candidate, _rows_of(profiles, watched, index)) for index, candidate in enumerate(candidates)]
-    tested += [validator.test(candidate, None) for candidate in alike_candidates(profiles, settings)]
+    tested += [validator.test(candidate, None) for candidate in alike_candidates(profiles, settings, generator)]
     judged = _with_q_values(tested)
     carriers = [_rows_of(profiles, watched, index) for index in range(len(tested))]
     blocks = settle(judged, validator, carriers, lambda block: set(weigh(block, rows, profiles, settings)[0].tolist()), settings)

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.stats import rankdata
 
 from stillwatch.link import likeness
 from stillwatch.link.nominate import SHARED_KINDS, Candidate, TraceRows
@@ -26,6 +25,7 @@ from stillwatch.link.settings import LinkSettings
 from stillwatch.stats import seeds
 from stillwatch.stats.conformal import tail_p_values
 from stillwatch.stats.homogeneity import random_sets
+from stillwatch.stats.ranks import average_ranks
 
 POOL = 5_000
 """Accounts from which random sets are drawn, themselves a random sample: enough for any set, and bounded."""
@@ -289,7 +289,7 @@ def _ranked(manner: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     ranks = np.full(known.shape, 0.5)
     for column in range(known.shape[1]):
         given = ~np.isnan(known[:, column])
-        ranks[given, column] = rankdata(known[given, column]) / (given.sum() + 1)
+        ranks[given, column] = average_ranks(known[given, column]) / (given.sum() + 1)
     return ranks
 
 

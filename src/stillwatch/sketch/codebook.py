@@ -24,7 +24,7 @@ VOCABULARY = 1 << 15
 DIMENSIONS = 24
 COMMON_SHARE = 0.1
 LABEL_OWNERS = 3
-LABELLED = 8_000
+LABELLED = 4_000
 HEAD_BYTES = 400
 """How much of a response is read for its subject."""
 
@@ -116,10 +116,29 @@ def _leading_directions(matrix: Any, generator: np.random.Generator) -> npt.NDAr
     start = generator.standard_normal((VOCABULARY, DIMENSIONS + 8))
     if matrix.shape[0] < DIMENSIONS + 8:
         return start[:, :DIMENSIONS] / np.sqrt(VOCABULARY)
-    basis, _ = np.linalg.qr(matrix @ start)
-    basis, _ = np.linalg.qr(matrix @ (matrix.T @ basis))
-    _, _, directions = np.linalg.svd((matrix.T @ basis).T, full_matrices=False)
-    return directions[:DIMENSIONS].T
+    basis = _orthonormal(matrix @ start)
+    basis = _orthonormal(matrix @ (matrix.T @ basis))
+    projected = (matrix.T @ basis).T
+    squares, left = np.linalg.eigh(projected @ projected.T)
+    # the right singular vectors, the longest first
+    longest = np.argsort(-squares)[:DIMENSIONS]
+    return projected.T @ (left[:, longest] / _lengths(squares)[longest])
+
+
+def _orthonormal(tall: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Orthonormal columns that span those of a matrix far taller than wide, from its Gram matrix (SVQB, Stathopoulos and Wu 2002).
+
+    Twice, because once loses half of the digits; still a tenth of the time of Householder's way.
+    """
+    for _ in range(2):
+        squares, turn = np.linalg.eigh(tall.T @ tall)
+        tall = tall @ (turn / _lengths(squares))
+    return tall
+
+
+def _lengths(squares: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Square roots that can be divided by: what rounding leaves of a direction that is not there counts for nothing."""
+    return np.sqrt(np.maximum(squares, max(float(squares.max()) * 1e-14, 1e-30)))
 
 
 def _cells(

@@ -52,6 +52,12 @@ def test_patterns_and_files_given_twice_are_read_once(folder: Path) -> None:
     assert [file.path for file in plan.files] == [folder / "deep" / "b.gz"]
 
 
+def test_the_order_in_which_paths_are_given_changes_nothing(folder: Path) -> None:
+    paths = [folder / "a.txt", folder / "deep" / "b.gz", folder / "c.parquet"]
+    assert [file.path for file in plan_inputs(paths[::-1]).files] == paths
+    assert plan_inputs(paths) == plan_inputs(paths[::-1])
+
+
 def test_relative_paths_are_shown_as_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
     assert [file.name for file in plan_inputs([Path("logs/a.txt")]).files] == ["logs/a.txt"]
