@@ -167,6 +167,17 @@ def test_a_large_group_is_compared_with_smaller_pools() -> None:
     assert sets.shape[1] <= LARGEST_POOL
 
 
+def test_repeats_of_smaller_pools_are_those_of_a_crowd_of_the_group_s_size() -> None:
+    baseline, members = _baseline(), np.arange(56)
+    sets = pools._sets(baseline, members, 60, generator(23, "pools"))
+    assert sets is not None
+    assert sets.shape[1] * 2 == len(members)
+    repeats, counts = (baseline.entities.features[name][sets] for name in ("prompt_repeat_probability", "exchanges"))
+    total = counts.sum(axis=1)
+    expected = (repeats * counts * (counts - 1)).sum(axis=1) / (total * (total - 1)) / 2
+    assert _drawn(baseline, members)[:, COLUMN["prompt_repeat_probability"]] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("ordinary", [0, 3, 8])
 def test_too_few_ordinary_accounts_are_no_baseline(ordinary: int) -> None:
     baseline = _baseline(np.arange(ACCOUNTS) < ordinary)

@@ -20,10 +20,10 @@ from stillwatch.detect.shift import subject_shift
 from stillwatch.detect.signal import Signal
 from stillwatch.errors import TooFewSamplesError
 from stillwatch.link.nominate import TraceRows
-from stillwatch.stats.homogeneity import random_sets
+from stillwatch.stats.homogeneity import random_sets, set_sums
 
-LARGEST_POOL = 200
-"""Accounts per random pool: a larger group is compared with pools of this size, whose values scatter more, which errs on the safe side."""
+LARGEST_POOL = 1_000
+"""Accounts per random pool; a larger group is compared with pools of this size, whose values scatter more, which errs on the safe side."""
 
 _PER_TOKEN = {"output_yield": "input_tokens", "reasoning_token_share": "output_tokens"}
 """Ratios of sums of tokens: pooled, each account's ratio counts by its denominator and not by its exchanges."""
@@ -67,6 +67,10 @@ def pool_values(
     subjects = _pooled_subjects(baseline, sets)
     wording = _top_wording(baseline, sets, exchanges, features)
     columns = [_pooled(signal, sets, features, exchanges, subjects, wording, baseline) for signal in signals]
+    for column, signal in enumerate(signals):
+        if signal.source == "prompt_repeat_probability":
+            # two exchanges of a crowd are of one account the less often the larger the crowd is
+            columns[column] = columns[column] * (sets.shape[1] / len(members))
     floors = np.array([signal.floor for signal in signals])
     values = np.column_stack(columns)
     return np.where(values < floors, 0.0, values)
@@ -91,8 +95,7 @@ def _sets(
 
 
 def _pooled_subjects(baseline: PoolBaseline, sets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    table = baseline.entities.profiles.accounts.subjects
-    return np.stack([table[chosen].sum(axis=0) for chosen in sets]).astype(np.float64)
+    return set_sums(baseline.entities.profiles.accounts.subjects.astype(np.float64), sets)
 
 
 def _top_wording(
