@@ -13,6 +13,7 @@ from stillwatch.detect.assemble import Evidence, build_findings, ranked, rule
 from stillwatch.detect.entities import Entities, gather
 from stillwatch.detect.harvest_signals import HARVEST_SIGNALS
 from stillwatch.detect.judge import Judgement, judge, judge_group, with_q_values
+from stillwatch.detect.licences import licensed_accounts
 from stillwatch.detect.readings import entity_pooling_readings, group_readings, group_silences, harvest_readings
 from stillwatch.detect.settings import DetectSettings
 from stillwatch.detect.tally import Prices, tally
@@ -98,7 +99,9 @@ def judgement(entities: Entities) -> Judgement:
     return with_q_values(found, entities.is_group)
 
 
-def _evidence(entities: Entities, judgement: Judgement, declared: dict[str, str] | None = None, public: float = 0.0) -> Evidence:
+def _evidence(
+    entities: Entities, judgement: Judgement, declared: dict[str, str] | None = None, public: float = 0.0, verification: str = "business"
+) -> Evidence:
     none = np.zeros(0, np.int64)
     rows = TraceRows(account=none, trace=none, count=none, kinds=np.zeros(0, np.str_), values=np.zeros(0, np.str_), accounts=ACCOUNTS)
     shares = np.full(ACCOUNTS, public)
@@ -110,6 +113,7 @@ def _evidence(entities: Entities, judgement: Judgement, declared: dict[str, str]
         silent=(),
         labels=labels,
         declared=declared or {},
+        licensed=licensed_accounts(IDS.tolist(), declared or {}, dict.fromkeys(IDS.tolist(), verification), SETTINGS),
         public=shares,
         together=np.zeros(len(entities.claimed)),
         draws=999,
@@ -231,9 +235,22 @@ def test_a_finding_has_the_same_uid_whenever_it_is_built(entities: Entities, jud
     assert len({finding.uid for finding in first}) == len(first)
 
 
-@pytest.mark.parametrize(("use", "severity"), [("Licensed training, contract 7", Severity.INFO), ("chat", Severity.HIGH)])
-def test_a_declared_licence_makes_a_harvest_information(entities: Entities, judgement: Judgement, use: str, severity: Severity) -> None:
-    findings = {finding.entity_id: finding for finding in _findings(_evidence(entities, _shouting(judgement, 40), {"a40": use}))}
+@pytest.mark.parametrize(
+    ("use", "verification", "severity"),
+    [
+        ("Licensed training, deal 7", "business", Severity.INFO),
+        ("Synthetic data under licence", "Contract", Severity.INFO),
+        ("Licensed training, deal 7", "email", Severity.HIGH),
+        ("help for contract lawyers", "business", Severity.HIGH),
+        ("a quiz for the driving licence", "business", Severity.HIGH),
+        ("chat", "business", Severity.HIGH),
+    ],
+)
+def test_a_licence_of_a_verified_customer_makes_a_harvest_information(
+    entities: Entities, judgement: Judgement, use: str, verification: str, severity: Severity
+) -> None:
+    evidence = _evidence(entities, _shouting(judgement, 40), {"a40": use}, verification=verification)
+    findings = {finding.entity_id: finding for finding in _findings(evidence)}
     assert findings["a40"].harvest is Verdict.YES
     assert findings["a40"].severity is severity
     assert f"Declared use: {use}" in findings["a40"].ordinary
@@ -241,8 +258,8 @@ def test_a_declared_licence_makes_a_harvest_information(entities: Entities, judg
 
 def test_a_group_is_licensed_only_if_nine_in_ten_of_its_accounts_are(entities: Entities, judgement: Judgement) -> None:
     loud = _shouting(judgement, ACCOUNTS)
-    three = {str(IDS[member]): "licensed" for member in MEMBERS[:3]}
-    all_four = {str(IDS[member]): "licensed" for member in MEMBERS}
+    three = {str(IDS[member]): "licensed training" for member in MEMBERS[:3]}
+    all_four = {str(IDS[member]): "licensed training" for member in MEMBERS}
     severities = [rule(_evidence(entities, loud, declared), SETTINGS)[-1].severity for declared in (three, all_four)]
     assert severities == [Severity.HIGH, Severity.INFO]
 

@@ -22,6 +22,7 @@ from stillwatch.detect.catalogue import silent_signals
 from stillwatch.detect.entities import Entities, gather
 from stillwatch.detect.harvest_signals import HARVEST_SIGNALS
 from stillwatch.detect.judge import Judgement, judge, judge_group, like_volume, with_q_values
+from stillwatch.detect.licences import licensed_accounts
 from stillwatch.detect.pools import pool_baseline, pool_values
 from stillwatch.detect.power import power
 from stillwatch.detect.tally import Prices, known_sets, tally
@@ -139,15 +140,18 @@ def _group_features(described: Described, linked: Linked, ids: npt.NDArray[np.st
 
 
 def _conclude(described: Described, entities: Entities, linked: Linked, rows: TraceRows, prices: Prices, settings: ScanSettings) -> Judged:
+    declared, verified = _column(described.accounts, "declared_use"), _column(described.accounts, "verification")
+    licensed = licensed_accounts(entities.profiles.ids.tolist(), declared, verified, settings.detect)
     together = _together(described.accounts, entities, rows)
-    judgement = _judgement(entities, linked, rows, together, settings)
+    judgement = _judgement(entities, linked.suspects | licensed, rows, together, settings)
     evidence = Evidence(
         entities=entities,
         judgement=judgement,
         rows=rows,
         silent=silent_signals(described.available),
         labels=described.labels,
-        declared=_declared(described.accounts),
+        declared=declared,
+        licensed=licensed,
         public=_public_shares(entities, rows),
         together=together,
         draws=settings.link.confirming_draws,
@@ -160,13 +164,18 @@ def _conclude(described: Described, entities: Entities, linked: Linked, rows: Tr
     return Judged(linked=linked, evidence=evidence, rulings=rulings, findings=findings)
 
 
-def _judgement(entities: Entities, linked: Linked, rows: TraceRows, together: npt.NDArray[np.float64], settings: ScanSettings) -> Judgement:
-    """Accounts against accounts of like volume, groups against random pools, q-values over both."""
+def _judgement(
+    entities: Entities, unfit: npt.NDArray[np.bool_], rows: TraceRows, together: npt.NDArray[np.float64], settings: ScanSettings
+) -> Judgement:
+    """Accounts against accounts of like volume, groups against random pools, q-values over both.
+
+    `unfit` [A] are accounts that stand for no ordinary customer: those that linking suspects, and those with a licence to harvest.
+    """
     values, volumes = entities.signal_values(), entities.features["exchanges"]
     draw = generator(settings.seed, "judge")
-    suspects = np.concatenate([linked.suspects, np.zeros(len(entities.groups), np.bool_)])
-    judgement = judge(values, volumes, entities.is_group, entities.claimed, suspects, HARVEST_SIGNALS, settings.detect, draw)
-    ordinary = ~(entities.claimed | suspects)[: entities.accounts] & (volumes[: entities.accounts] >= settings.link.least_exchanges)
+    unfit = np.concatenate([unfit, np.zeros(len(entities.groups), np.bool_)])
+    judgement = judge(values, volumes, entities.is_group, entities.claimed, unfit, HARVEST_SIGNALS, settings.detect, draw)
+    ordinary = ~(entities.claimed | unfit)[: entities.accounts] & (volumes[: entities.accounts] >= settings.link.least_exchanges)
     baseline = pool_baseline(entities, rows, ordinary)
     for place, group in enumerate(entities.groups):
         entity = entities.accounts + place
@@ -183,9 +192,7 @@ def _judgement(entities: Entities, linked: Linked, rows: TraceRows, together: np
 
 def _together(accounts: pa.Table | None, entities: Entities, rows: TraceRows) -> npt.NDArray[np.float64]:
     """[E] share of each group's accounts that stand openly together; 0 for accounts."""
-    names: dict[str, str | None] = {}
-    if accounts is not None:
-        names = dict(zip(accounts["account_id"].to_pylist(), accounts["org_id"].to_pylist(), strict=True))
+    names = _column(accounts, "org_id")
     organisations = [names.get(account) for account in entities.profiles.ids.tolist()]
     found = np.zeros(len(entities.claimed))
     for place, group in enumerate(entities.groups):
@@ -201,11 +208,12 @@ def _public_shares(entities: Entities, rows: TraceRows) -> npt.NDArray[np.float6
     return counts / np.maximum(entities.features["exchanges"][: entities.accounts], 1)
 
 
-def _declared(accounts: pa.Table | None) -> dict[str, str]:
+def _column(accounts: pa.Table | None, name: str) -> dict[str, str]:
+    """Account id to the value of a column of the accounts table, where it has one."""
     if accounts is None:
         return {}
-    pairs = zip(accounts["account_id"].to_pylist(), accounts["declared_use"].to_pylist(), strict=True)
-    return {account: use for account, use in pairs if use}
+    pairs = zip(accounts["account_id"].to_pylist(), accounts[name].to_pylist(), strict=True)
+    return {account: value for account, value in pairs if value}
 
 
 def _names(evidence: Evidence, entity: int) -> list[str]:
@@ -266,7 +274,7 @@ def _power(judged: Judged, settings: ScanSettings) -> Power:
     """The smallest campaign that the run could have seen."""
     entities = judged.evidence.entities
     volumes = entities.features["exchanges"][: entities.accounts]
-    ordinary = ~(entities.claimed[: entities.accounts] | judged.linked.suspects)
+    ordinary = ~(entities.claimed[: entities.accounts] | judged.linked.suspects | judged.evidence.licensed)
     rows = ~np.isnan(judged.evidence.judgement.p_values)
     groups = int((rows & entities.is_group).sum())
     return power(

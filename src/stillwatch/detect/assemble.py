@@ -27,6 +27,9 @@ from stillwatch.stats.multiplicity import expected_false
 _FAMILIES = [signal.family for signal in HARVEST_SIGNALS]
 _TELLING = np.array([family not in OF_ANY_PRODUCT for family in _FAMILIES])
 _TELLING_FAMILIES = [family for family in _FAMILIES if family not in OF_ANY_PRODUCT]
+LICENSED_SHARE = 0.9
+"""Share of a group's accounts that must be licensed before the group is."""
+
 _BY_ID = {signal.id: signal for signal in CATALOGUE}
 
 
@@ -49,6 +52,7 @@ class Evidence:
         silent: signals that could not speak on this log.
         labels: a label per subject cell.
         declared: account id to declared use, where the accounts table has one.
+        licensed: [A] whether the provider has licensed the account's use, see `licences`.
         public: [A] share of each account's exchanges whose prompt several other accounts sent as well.
         together: [E] share of each entity's accounts that stand openly together, see `together`.
         draws: random sets per candidate group.
@@ -60,6 +64,7 @@ class Evidence:
     silent: tuple[Silent, ...]
     labels: tuple[str, ...]
     declared: Mapping[str, str]
+    licensed: npt.NDArray[np.bool_]
     public: npt.NDArray[np.float64]
     together: npt.NDArray[np.float64]
     draws: int
@@ -75,7 +80,7 @@ def rule(evidence: Evidence, settings: DetectSettings) -> tuple[Ruling, ...]:
         public = entity < entities.accounts and evidence.public[entity] >= settings.public_share
         harvest = harvest_verdict(judgement.p_values[entity], judgement.q_values[entity], families, telling, settings, public=public)
         pooling = Verdict.YES if entity >= entities.accounts else Verdict.NO
-        licensed = _licensed(evidence, entity, settings)
+        licensed = bool(evidence.licensed[entities.members(entity)].mean() >= LICENSED_SHARE)
         exchanges = int(entities.features["exchanges"][entity])
         level = severity(
             pooling,
@@ -227,13 +232,6 @@ def _ordinary(readings: Sequence[Reading], evidence: Evidence, members: Sequence
         f"{together:.0%} of its accounts openly share an organisation, a mail domain or a network: it may be one company, class or team."
     )
     return (*uses, *((house,) if together > 0 else ()), *dict.fromkeys(telling))
-
-
-def _licensed(evidence: Evidence, entity: int, settings: DetectSettings) -> bool:
-    """Whether nine in ten of its accounts declare a use that the provider's table calls licensed."""
-    names = [str(evidence.entities.profiles.ids[account]) for account in evidence.entities.members(entity).tolist()]
-    hits = [any(word in evidence.declared.get(name, "").lower() for word in settings.licence_words) for name in names]
-    return sum(hits) >= 0.9 * len(hits)
 
 
 def _zero(value: np.floating | float) -> float:

@@ -63,7 +63,7 @@ def judge(
     volumes: npt.NDArray[np.float64],
     groups: npt.NDArray[np.bool_],
     claimed: npt.NDArray[np.bool_],
-    suspects: npt.NDArray[np.bool_],
+    unfit: npt.NDArray[np.bool_],
     signals: Sequence[Signal],
     settings: DetectSettings,
     generator: np.random.Generator,
@@ -75,13 +75,13 @@ def judge(
         volumes: [E] exchanges.
         groups: [E] whether the entity is a group.
         claimed: [E] whether the entity is an account that a group claims; it is neither judged by itself nor part of the baseline.
-        suspects: [E] whether the entity is an account that linking found reason to suspect; it is judged, but is no baseline for others.
+        unfit: [E] whether the entity is an account that is judged, but is no baseline for others: suspected by linking, or licensed.
         signals: the K signals.
         settings: bounds and level.
         generator: deals accounts into folds.
     """
     judgement = _blank(values)
-    reference = np.flatnonzero(~groups & ~claimed & ~suspects & (volumes >= settings.reference_least))
+    reference = np.flatnonzero(~groups & ~claimed & ~unfit & (volumes >= settings.reference_least))
     reference = reference[np.argsort(volumes[reference], kind="stable")]
     tested = np.flatnonzero(~groups & ~claimed & (volumes >= settings.least_account_exchanges))
     fold = np.full(len(volumes), -1)

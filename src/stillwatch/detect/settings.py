@@ -28,7 +28,8 @@ class DetectSettings:
             as one customer too.
         clear_exchanges: exchanges from which a finding can be more than low: less is not worth a false accusation.
         detailed: findings that get pictures and exhibits.
-        licence_words: words in an account's declared use that say the provider has licensed the use.
+        licence_phrases: phrases in an account's declared use that say the provider has licensed the use.
+        licence_verifications: values of `verification` with which such a phrase counts; a form that anybody can fill in licenses nobody.
     """
 
     level: float = 0.05
@@ -47,4 +48,5 @@ class DetectSettings:
     open_customer: float = 0.5
     clear_exchanges: int = 500
     detailed: int = 25
-    licence_words: tuple[str, ...] = ("licence", "license", "licensed", "contract")
+    licence_phrases: tuple[str, ...] = ("under licence", "under license", "licensed training", "licensed distillation", "under contract")
+    licence_verifications: tuple[str, ...] = ("business", "contract", "enterprise")
