@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.link.profiles import Profiles, own_rhythm_removed, subject_distances
+from stillwatch.link.profiles import Profiles, own_rhythm_removed, subject_distances, volume_distances
 from stillwatch.link.settings import LinkSettings
 from stillwatch.link.validate import Tested
 from stillwatch.stats.ranks import average_ranks
@@ -43,11 +43,6 @@ def farness(test: Tested, profiles: Profiles, settings: LinkSettings) -> npt.NDA
     return total
 
 
-def _by_volume(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    logs = np.log(np.maximum(profiles.accounts.hours[members].sum(axis=1, dtype=np.float64), 1))
-    return np.abs(logs - np.median(logs))
-
-
 def _by_clock(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     residual = own_rhythm_removed(profiles.accounts.hours[members], profiles.start_us)
     squares = (residual**2).sum(axis=1)
@@ -56,6 +51,6 @@ def _by_clock(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray
 
 _DISTANCES: dict[str, Callable[[Profiles, npt.NDArray[np.int64]], npt.NDArray[np.float64]]] = {
     "subjects": subject_distances,
-    "volume": _by_volume,
+    "volume": volume_distances,
     "lockstep": _by_clock,
 }

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.link.alike import alike_candidates
+from stillwatch.link.families import families
 from stillwatch.link.group import Group, form_groups
 from stillwatch.link.membership import weigh
 from stillwatch.link.nominate import CONTENT_KINDS, Candidate, TraceRows, nominate
@@ -36,31 +37,37 @@ class Linked:
 
 
 def watch(candidates: list[Candidate]) -> tuple[Watched, dict[int, int]]:
-    """What the profile pass looks out for: the wordings of content candidates; and which watched trace each candidate (by index) is."""
-    content = [index for index, candidate in enumerate(candidates) if candidate.kind in CONTENT_KINDS]
+    """What the profile pass looks out for: the wordings of content candidates; and which watched trace each candidate (by index) is.
+
+    A family is no trace of its own: its numbers are the sums of its wordings'.
+    """
+    content = [index for index, candidate in enumerate(candidates) if candidate.kind in CONTENT_KINDS and not candidate.family]
     if not content:
         return Watched.nothing(), {}
     owner: dict[int, int] = {}
     for place, index in enumerate(content):
         for trace in candidates[index].traces:
             owner.setdefault(int(trace), place)
+    related = [index for index, candidate in enumerate(candidates) if candidate.family]
     keys = np.array(sorted(owner), np.int64)
     watched = Watched(
         keys=keys,
         traces=np.array([owner[key] for key in keys.tolist()], np.int64),
         members=[candidates[index].members for index in content],
+        families=[np.unique([owner[int(trace)] for trace in candidates[index].traces if int(trace) in owner]) for index in related],
     )
-    return watched, {index: place for place, index in enumerate(content)}
+    return watched, {index: place for place, index in enumerate([*content, *related])}
 
 
 def nominations(rows: TraceRows, exchanges: npt.NDArray[np.int64], settings: LinkSettings) -> tuple[list[Candidate], int]:
     """The candidates that shared traces give, half of them by content at most, and how many were left out by the limit."""
     found = nominate(rows, exchanges, settings)
     content = [candidate for candidate in found if candidate.kind in CONTENT_KINDS]
+    content = [*families(content, rows.accounts, settings), *content]
     others = [candidate for candidate in found if candidate.kind not in CONTENT_KINDS]
     room = max(settings.nominations // 2, settings.nominations - len(others))
     kept = [*content[:room], *others[: settings.nominations - min(room, len(content))]]
-    return kept, len(found) - len(kept)
+    return kept, len(content) + len(others) - len(kept)
 
 
 def link_accounts(

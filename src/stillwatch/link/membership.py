@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from stillwatch.link.nominate import CONTENT_KINDS, SHARED_KINDS, TraceRows
-from stillwatch.link.profiles import Profiles, own_rhythm_removed, subject_distances
+from stillwatch.link.profiles import Profiles, own_rhythm_removed, subject_distances, volume_distances
 from stillwatch.link.settings import LinkSettings
 from stillwatch.link.validate import Tested
 
@@ -97,8 +97,7 @@ def _consistency(
         factor[shared < 0.5 * np.median(shared)] *= OUT_OF_LINE
     # to lie three deviations off in volume is rare in any group; to be off beat for a while is not
     if found.get("volume", 1.0) <= settings.aspect_level:
-        logs = np.log(np.maximum(exchanges[members], 1))
-        factor[np.abs(logs - np.median(logs)) > 3 * max(0.15, float(np.median(np.abs(logs - np.median(logs)))) * 1.4826)] *= OUT_OF_LINE
+        factor[volume_distances(profiles, members) > 3] *= OUT_OF_LINE
     if "subjects" in agreed:
         factor[_far_off(profiles, members)] *= OUT_OF_LINE
     if "lockstep" in agreed:

@@ -61,6 +61,7 @@ class Candidate:
         counts: [m] exchanges of each that carry a trace.
         explained: aspects that the nomination itself explains, so that they corroborate nothing.
         worth: how much the sharing is worth, nats; orders the nominations.
+        family: whether it unites wordings that are candidates of their own as well.
     """
 
     kind: str
@@ -69,6 +70,7 @@ class Candidate:
     counts: npt.NDArray[np.int64]
     explained: frozenset[str]
     worth: float
+    family: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy import sparse
 
 from stillwatch.errors import UnreadableInputError
 from stillwatch.sketch.codebook import DIMENSIONS
@@ -28,6 +29,9 @@ MAX_HOURS = 24 * 92
 
 LONG = 252
 """Hours of activity, a week and a half, from which habits are told by the hour of the week: the account's own weekend is among them."""
+
+LEAST_DEVIATION = 0.15
+"""Of log volumes: members of a block of exact quotas are not out of line for a few exchanges."""
 
 LEAST_SPEAKERS = 3
 """Members of one language from which their median says what is usual among them."""
@@ -96,11 +100,13 @@ class Watched:
         keys: [K] fingerprints, sorted.
         traces: [K] the trace (0 to T - 1) that each fingerprint belongs to; a trace may have several.
         members: per trace, the sorted positions of the accounts that carry it.
+        families: traces that are also looked at together; family f becomes trace T + f of the profiles.
     """
 
     keys: npt.NDArray[np.int64]
     traces: npt.NDArray[np.int64]
     members: Sequence[npt.NDArray[np.int64]]
+    families: Sequence[npt.NDArray[np.integer]] = ()
 
     @classmethod
     def nothing(cls) -> Watched:
@@ -140,9 +146,42 @@ def build_profiles(
     accounts.sums[:] /= QUANTUM
     carriers.sums[:] /= QUANTUM
     trace_of_pair = np.repeat(np.arange(len(watched.members)), np.diff(starts))
-    return Profiles(
+    profiles = Profiles(
         ids=ids, accounts=accounts, carriers=carriers, carrier_trace=trace_of_pair, carrier_account=members, start_us=first_hour * HOUR_US
     )
+    return _with_families(profiles, watched)
+
+
+def _with_families(profiles: Profiles, watched: Watched) -> Profiles:
+    """The profiles with a row of `carriers` per (family, account): the sum of the account's rows for the family's traces.
+
+    An exchange that carries two of them counts twice, which makes an account seem no more alike to the others than it is.
+    """
+    if not watched.families:
+        return profiles
+    rows: list[npt.NDArray[np.int64]] = []
+    owner: list[npt.NDArray[np.int64]] = []
+    traces, accounts = [profiles.carrier_trace], [profiles.carrier_account]
+    made = 0
+    for place, family in enumerate(watched.families):
+        mine = np.flatnonzero(np.isin(profiles.carrier_trace, family))
+        found, inverse = np.unique(profiles.carrier_account[mine], return_inverse=True)
+        rows.append(mine)
+        owner.append(made + inverse)
+        traces.append(np.full(len(found), len(watched.members) + place, np.int64))
+        accounts.append(found)
+        made += len(found)
+    flat, target = np.concatenate(rows), np.concatenate(owner)
+    summing = sparse.csr_array((np.ones(len(flat), np.int64), (target, flat)), shape=(made, len(profiles.carrier_trace)))
+    old = profiles.carriers
+    carriers = Moments(
+        counts=np.concatenate([old.counts, summing @ old.counts]),
+        sums=np.concatenate([old.sums, summing @ old.sums]),
+        hours=np.concatenate([old.hours, (summing @ old.hours.astype(np.int64)).astype(np.uint32)]),
+        subjects=np.concatenate([old.subjects, (summing @ old.subjects.astype(np.int64)).astype(np.int32)]),
+        languages=np.concatenate([old.languages, (summing @ old.languages.astype(np.int64)).astype(np.int32)]),
+    )
+    return replace(profiles, carriers=carriers, carrier_trace=np.concatenate(traces), carrier_account=np.concatenate(accounts))
 
 
 def _rows_of(batches: Iterable[pa.RecordBatch], known: pa.Array, first_hour: int) -> Iterator[tuple[Any, ...]]:
@@ -197,6 +236,22 @@ def _around(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """[R, H] the sum over the hour itself and the twelve on either side of it."""
     summed = np.cumsum(np.pad(values, ((0, 0), (13, 12))), axis=1, dtype=np.float64)
     return (summed[:, 25:] - summed[:, :-25]).astype(np.float32)
+
+
+def volume_distances(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """[m] robust deviations of each member's volume from the median member's, by its total or by its daily pace, whichever is nearer.
+
+    An account that takes a stopped one's place in the middle of the log sends half as much, at the same pace.
+    """
+    hours = profiles.accounts.hours[members]
+    active = hours > 0
+    span = np.maximum(24, hours.shape[1] - active.argmax(axis=1) - active[:, ::-1].argmax(axis=1)) / 24
+    total = np.log(np.maximum(hours.sum(axis=1, dtype=np.float64), 1))
+    found: list[npt.NDArray[np.float64]] = []
+    for logs in (total, total - np.log(span)):
+        off = np.abs(logs - np.median(logs))
+        found.append(off / max(LEAST_DEVIATION, 1.4826 * float(np.median(off))))
+    return np.minimum(*found)
 
 
 def subject_distances(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
