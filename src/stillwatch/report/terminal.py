@@ -88,7 +88,9 @@ def _brief(finding: Finding) -> dict[str, Any]:
         "expected_false", "first_at", "last_at", "next_step",
     )  # fmt: skip
     brief: dict[str, Any] = {name: to_plain(getattr(finding, name)) for name in names}
-    brief |= {"accounts": len(finding.members), "exchanges": finding.tally.exchanges, "output_tokens": finding.tally.output_tokens}
+    taken = finding.tally
+    brief |= {"accounts": len(finding.members), "exchanges": taken.exchanges, "output_tokens": taken.output_tokens}
+    brief |= {"list_price": taken.list_price, "currency": taken.currency}
     return brief | {"techniques": [technique for technique, _ in finding.techniques]}
 
 
@@ -100,7 +102,7 @@ def _claim(finding: Finding) -> Iterator[RenderableType]:
         yield _line((f"\n{axis.value}: ", "bold"), (verdict.value, _VERDICTS[verdict]), (f". {words.meaning(axis, verdict)}", ""))
     yield _text(f"\n{words.certainty(finding)}")
     taken = finding.tally
-    price = "no list price" if taken.list_price is None else f"list price {words.money(taken.list_price)}"
+    price = "no list price" if taken.list_price is None else f"list price {words.money(taken.list_price, taken.currency)}"
     yield _line(
         ("\ntaken: ", "bold"),
         (f"{words.plural(taken.exchanges, 'exchange')}, {words.count(taken.output_tokens)} output tokens, {price}", ""),

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from stillwatch.records.findings import Report
-from stillwatch.report import explain_text, summary_json, summary_table
+from stillwatch.report import explain_text, render_html, summary_json, summary_table, words
 
 
 def printed(renderable: RenderableType, *, colour: bool = False) -> str:
@@ -91,3 +91,14 @@ def test_the_json_summary_counts_what_the_report_holds(report: Report, nasty: Re
 def test_endless_numbers_do_not_break_the_json_summary(report: Report) -> None:
     endless = replace(report, findings=(replace(report.findings[0], strength=float("inf")),))
     assert json.loads(json.dumps(summary_json(endless), allow_nan=False))["findings"][0]["strength"] == "inf"
+
+
+def test_a_list_price_is_shown_with_its_currency_in_text_page_and_json(report: Report) -> None:
+    finding = report.findings[0]
+    price = f"{words.money(finding.tally.list_price, None)} EUR"
+    assert f"list price {price}" in printed(explain_text(finding))
+    assert price in render_html(report)
+    told = summary_json(report)["findings"][0]
+    assert (told["list_price"], told["currency"]) == (finding.tally.list_price, "EUR")
+    old = replace(finding, tally=replace(finding.tally, currency=None))
+    assert "EUR" not in printed(explain_text(old))
