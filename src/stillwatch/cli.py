@@ -24,6 +24,11 @@ COMMAND_LINE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if ki
 """Root of what the parser raises for wrong arguments; Typer may bring its own copy of click, so it is found and not imported."""
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
+FORMATS = (
+    *("auto", "native", "litellm-spend-logs", "litellm", "otlp", "bedrock", "vertex", "openai-batch", "langfuse", "http-pair"),
+    *("parquet", "access-log"),
+)
+"""The readers' names; written down, because the readers themselves are heavy to import. A test holds them to what there is."""
 
 app = typer.Typer(
     name="stillwatch",
@@ -36,6 +41,13 @@ app = typer.Typer(
 )
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")]
+AccountsTable = Annotated[
+    Path | None, typer.Option("--accounts", help="Accounts table (Parquet, CSV or JSON Lines): sign-up, plan, payment, status.")
+]
+Format = Annotated[str, typer.Option(help=f"Reader to use for every file ({', '.join(FORMATS)}); auto looks at each file's first records.")]
+FailOn = Annotated[
+    str | None, typer.Option(help=f"Exit with 3 when a finding has this severity or a higher one ({', '.join(SEVERITIES)}).")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")]
 
 
@@ -46,10 +58,8 @@ def _console(*, stderr: bool) -> Console:
 @app.command()
 def scan(
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Log files, folders, or quoted patterns such as 'logs/*.jsonl.gz'.")],
-    accounts: Annotated[
-        Path | None, typer.Option(help="Accounts table (Parquet, CSV or JSON Lines): sign-up, plan, payment, status.")
-    ] = None,
-    format: Annotated[str, typer.Option(help="Reader to use for every file; auto looks at each file's first records.")] = "auto",  # noqa: A002
+    accounts: AccountsTable = None,
+    format: Format = "auto",  # noqa: A002
     out: Out = Path("stillwatch-out"),
     engine: Annotated[str, typer.Option(help="Where tables are computed: duckdb, or spark (needs the spark extra and Java).")] = "duckdb",
     prices: Annotated[Path | None, typer.Option(help="Your price table (TOML); default: the shipped one.")] = None,
@@ -58,10 +68,12 @@ def scan(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be read and which signals would be silent; write nothing.")
     ] = False,
-    fail_on: Annotated[str | None, typer.Option(help="Exit with 3 when a finding has this severity or a higher one.")] = None,
+    fail_on: FailOn = None,
     as_json: Json = False,
 ) -> None:
     """Scan a provider's logs for campaigns that harvest the model; write a report and its evidence into a folder.
+
+    An earlier result in --out is replaced, and a line says so; give each run a folder of its own to keep them.
 
     Exit status: 0 done, whatever was found; 1 failed; 2 wrong usage; 3 only with --fail-on.
 
@@ -256,9 +268,8 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
     except OSError as error:
-        return _failed(
-            f"{error.filename or 'a file'}: {error.strerror or error}; free some room or mend the permissions, then --resume", FAILED
-        )
+        place = f"{error.filename}: " if error.filename else ""
+        return _failed(f"{place}{error.strerror or error}; free some room or mend the permissions, then run the command again", FAILED)
     if result == INTERRUPTED:
         # Typer turns an interrupt inside a command into this status
         return _failed("interrupted; finished stages are kept: run the same command with --resume to go on", INTERRUPTED)
