@@ -49,6 +49,10 @@ class Drawn:
         if not self._console.is_terminal:
             self._console.print(f"{self._name}: {rows:,} rows, {seconds:.1f} s {speed}", markup=False)
 
+    def note(self, sentence: str) -> None:
+        """One line, above the bars."""
+        self._console.print(sentence, markup=False, soft_wrap=True)
+
 
 @contextmanager
 def progress(console: Console, *, quiet: bool) -> Generator[Progress]:
