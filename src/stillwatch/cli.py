@@ -158,9 +158,15 @@ def explain(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Result folder of a scan.")],
     entity: Annotated[str, typer.Argument(help="Entity id, finding id, or an account that is a member.")],
     exchanges: Annotated[int, typer.Option(min=0, max=1000, help="How many exchanges to list.")] = 10,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show every signal, account, link and example; default: the first few.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say why an entity was found: every link, signal, baseline and exchange, from the files of the result folder."""
+    """Say why an entity was found: links, signals, baselines and exchanges, from the files of the result folder.
+
+    It begins with a summary and the first few of each; --all shows the rest, and --json gives everything.
+    """
     from stillwatch.app.explaining import exchanges_of, find_finding, links_of
     from stillwatch.report import explain_text, ocsf_finding
 
@@ -174,8 +180,11 @@ def explain(
     from stillwatch.app.showing import exchange_table, link_table
 
     console = _console(stderr=False)
-    console.print(explain_text(finding))
-    console.print(link_table(links))
+    console.print(explain_text(finding, everything=everything))
+    if everything:
+        console.print(link_table(links))
+    elif links:
+        console.print(f"{len(links):,} links of accounts stand in links.parquet; --all lists them.", markup=False)
     console.print(exchange_table(rows))
 
 
@@ -189,9 +198,9 @@ def signals(as_json: Json = False) -> None:
     if as_json:
         _print_json([asdict(signal) for signal in CATALOGUE])
         return
-    from stillwatch.app.showing import signal_table
+    from stillwatch.app.showing import signal_list
 
-    _console(stderr=False).print(signal_table(CATALOGUE))
+    _console(stderr=False).print(signal_list(CATALOGUE))
 
 
 @app.command()

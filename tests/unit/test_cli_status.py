@@ -12,6 +12,7 @@ import pytest
 
 from stillwatch import __version__
 from stillwatch.cli import FORMATS, SEVERITIES, main
+from stillwatch.detect.catalogue import CATALOGUE
 from stillwatch.ingest import FORMATS as READABLE
 from stillwatch.records.findings import Severity
 from stillwatch.simulate import LogFormat, Paraphrase, Tactic
@@ -194,8 +195,22 @@ def test_signals_and_version_are_printed(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["signals", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert len({signal["id"] for signal in listed}) == len(listed) > 20
+
+
+def test_the_list_of_signals_fits_a_terminal_and_says_everything_of_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["signals"]) == 0
-    assert "ordinary" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "│" not in shown
+    flowing = " ".join(shown.split())
+    assert flowing.index("Pooling: ") < flowing.index("Harvest: ")
+    for signal in CATALOGUE:
+        for fact in (signal.id, signal.family, signal.ordinary, signal.blind_spot, *signal.columns[0].split("|")):
+            assert fact in flowing
+        assert signal.says.format(value="X", median="M", high="H") in flowing
 
 
 @pytest.mark.parametrize("command", [[], ["scan"], ["demo"], ["simulate"], ["explain"], ["signals"], ["version"]])
