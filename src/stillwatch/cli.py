@@ -44,10 +44,18 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; 
 AccountsTable = Annotated[
     Path | None, typer.Option("--accounts", help="Accounts table (Parquet, CSV or JSON Lines): sign-up, plan, payment, status.")
 ]
+AccountTag = Annotated[
+    str | None,
+    typer.Option(
+        help="Request-metadata key (Bedrock) or label (Vertex) that names the account; default: tenant_id, customer_id and the like."
+    ),
+]
 Format = Annotated[str, typer.Option(help=f"Reader to use for every file ({', '.join(FORMATS)}); auto looks at each file's first records.")]
 FailOn = Annotated[
     str | None, typer.Option(help=f"Exit with 3 when a finding has this severity or a higher one ({', '.join(SEVERITIES)}).")
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be read and which signals would be silent; write nothing.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of every random draw; recorded in run.json.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")]
 
 
@@ -59,15 +67,14 @@ def _console(*, stderr: bool) -> Console:
 def scan(
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Log files, folders, or quoted patterns such as 'logs/*.jsonl.gz'.")],
     accounts: AccountsTable = None,
+    account_tag: AccountTag = None,
     format: Format = "auto",  # noqa: A002
     out: Out = Path("stillwatch-out"),
     engine: Annotated[str, typer.Option(help="Where tables are computed: duckdb, or spark (needs the spark extra and Java).")] = "duckdb",
     prices: Annotated[Path | None, typer.Option(help="Your price table (TOML); default: the shipped one.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random draw; recorded in run.json.")] = None,
+    seed: Seed = None,
     resume: Annotated[bool, typer.Option("--resume", help="Keep the finished stages of an interrupted run over the same input.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be read and which signals would be silent; write nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     fail_on: FailOn = None,
     as_json: Json = False,
 ) -> None:
@@ -90,12 +97,13 @@ def scan(
     from stillwatch.app.running import request_for
     from stillwatch.app.scanning import scan as run
 
-    request = request_for(found, accounts=accounts, format=format, out=out, engine=engine, prices=prices, seed=seed, resume=resume)
+    request = request_for(
+        found, accounts=accounts, account_tag=account_tag, format=format, out=out, engine=engine, prices=prices, seed=seed, resume=resume
+    )
     with _progress(quiet=as_json) as progress:
         report = run(request, progress, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
     _print_report(report, out, as_json=as_json)
-    if fail_on is not None and any(SEVERITIES.index(finding.severity) >= SEVERITIES.index(fail_on) for finding in report.findings):
-        raise typer.Exit(FOUND)
+    _fail_on(report, fail_on)
 
 
 @app.command()
@@ -207,6 +215,11 @@ def signals(as_json: Json = False) -> None:
 def version() -> None:
     """Print the version."""
     _console(stderr=False).print(__version__, markup=False)
+
+
+def _fail_on(report: Report, severity: str | None) -> None:
+    if severity is not None and any(SEVERITIES.index(finding.severity) >= SEVERITIES.index(severity) for finding in report.findings):
+        raise typer.Exit(FOUND)
 
 
 def _choice(option: str, value: str | None, known: Sequence[str]) -> None:
