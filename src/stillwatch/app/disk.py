@@ -47,7 +47,7 @@ def _is_full(error: BaseException) -> bool:
 
 
 def _sentence(out: Path, error: BaseException, input_bytes: int) -> str:
-    name = getattr(error, "filename", None) or f"a file of the table engine in {out}"
+    name = getattr(error, "filename", None) or f"a file in {out}"
     there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     free = size_words(shutil.disk_usage(there).free)
     written = size_words(sum(path.stat().st_size for path in out.rglob("*") if path.is_file()))
