@@ -25,6 +25,11 @@ COMMAND_LINE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if ki
 """Root of what the parser raises for wrong arguments; Typer may bring its own copy of click, so it is found and not imported."""
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
+FORMATS = (
+    *("auto", "native", "litellm-spend-logs", "litellm", "otlp", "bedrock", "vertex", "openai-batch", "langfuse", "http-pair"),
+    *("parquet", "access-log"),
+)
+"""The readers' names; written down, because the readers themselves are heavy to import. A test holds them to what there is."""
 
 app = typer.Typer(
     name="stillwatch",
@@ -37,6 +42,21 @@ app = typer.Typer(
 )
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")]
+AccountsTable = Annotated[
+    Path | None, typer.Option("--accounts", help="Accounts table (Parquet, CSV or JSON Lines): sign-up, plan, payment, status.")
+]
+AccountTag = Annotated[
+    str | None,
+    typer.Option(
+        help="Request-metadata key (Bedrock) or label (Vertex) that names the account; default: tenant_id, customer_id and the like."
+    ),
+]
+Format = Annotated[str, typer.Option(help=f"Reader to use for every file ({', '.join(FORMATS)}); auto looks at each file's first records.")]
+FailOn = Annotated[
+    str | None, typer.Option(help=f"Exit with 3 when a finding has this severity or a higher one ({', '.join(SEVERITIES)}).")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be read and which signals would be silent; write nothing.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of every random draw; recorded in run.json.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")]
 
 
@@ -47,22 +67,21 @@ def _console(*, stderr: bool) -> Console:
 @app.command()
 def scan(
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Log files, folders, or quoted patterns such as 'logs/*.jsonl.gz'.")],
-    accounts: Annotated[
-        Path | None, typer.Option(help="Accounts table (Parquet, CSV or JSON Lines): sign-up, plan, payment, status.")
-    ] = None,
-    format: Annotated[str, typer.Option(help="Reader to use for every file; auto looks at each file's first records.")] = "auto",  # noqa: A002
+    accounts: AccountsTable = None,
+    account_tag: AccountTag = None,
+    format: Format = "auto",  # noqa: A002
     out: Out = Path("stillwatch-out"),
     engine: Annotated[str, typer.Option(help="Where tables are computed: duckdb, or spark (needs the spark extra and Java).")] = "duckdb",
     prices: Annotated[Path | None, typer.Option(help="Your price table (TOML); default: the shipped one.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random draw; recorded in run.json.")] = None,
+    seed: Seed = None,
     resume: Annotated[bool, typer.Option("--resume", help="Keep the finished stages of an interrupted run over the same input.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be read and which signals would be silent; write nothing.")
-    ] = False,
-    fail_on: Annotated[str | None, typer.Option(help="Exit with 3 when a finding has this severity or a higher one.")] = None,
+    dry_run: DryRun = False,
+    fail_on: FailOn = None,
     as_json: Json = False,
 ) -> None:
     """Scan a provider's logs for campaigns that harvest the model; write a report and its evidence into a folder.
+
+    An earlier result in --out is replaced, and a line says so; give each run a folder of its own to keep them.
 
     Exit status: 0 done, whatever was found; 1 failed; 2 wrong usage; 3 only with --fail-on.
 
@@ -79,12 +98,13 @@ def scan(
     from stillwatch.app.running import request_for
     from stillwatch.app.scanning import scan as run
 
-    request = request_for(found, accounts=accounts, format=format, out=out, engine=engine, prices=prices, seed=seed, resume=resume)
+    request = request_for(
+        found, accounts=accounts, account_tag=account_tag, format=format, out=out, engine=engine, prices=prices, seed=seed, resume=resume
+    )
     with _progress(quiet=as_json) as progress:
         report = run(request, progress, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
     _print_report(report, out, as_json=as_json)
-    if fail_on is not None and any(SEVERITIES.index(finding.severity) >= SEVERITIES.index(fail_on) for finding in report.findings):
-        raise typer.Exit(FOUND)
+    _fail_on(report, fail_on)
 
 
 @app.command()
@@ -147,9 +167,15 @@ def explain(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Result folder of a scan.")],
     entity: Annotated[str, typer.Argument(help="Entity id, finding id, or an account that is a member.")],
     exchanges: Annotated[int, typer.Option(min=0, max=1000, help="How many exchanges to list.")] = 10,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show every signal, account, link and example; default: the first few.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say why an entity was found: every link, signal, baseline and exchange, from the files of the result folder."""
+    """Say why an entity was found: links, signals, baselines and exchanges, from the files of the result folder.
+
+    It begins with a summary and the first few of each; --all shows the rest, and --json gives everything.
+    """
     from stillwatch.app.explaining import exchanges_of, find_finding, links_of
     from stillwatch.report import explain_text, ocsf_finding
 
@@ -163,8 +189,11 @@ def explain(
     from stillwatch.app.showing import exchange_table, link_table
 
     console = _console(stderr=False)
-    console.print(explain_text(finding))
-    console.print(link_table(links))
+    console.print(explain_text(finding, everything=everything))
+    if everything:
+        console.print(link_table(links))
+    elif links:
+        console.print(f"{len(links):,} links of accounts stand in links.parquet; --all lists them.", markup=False)
     console.print(exchange_table(rows))
 
 
@@ -178,15 +207,20 @@ def signals(as_json: Json = False) -> None:
     if as_json:
         _print_json([asdict(signal) for signal in CATALOGUE])
         return
-    from stillwatch.app.showing import signal_table
+    from stillwatch.app.showing import signal_list
 
-    _console(stderr=False).print(signal_table(CATALOGUE))
+    _console(stderr=False).print(signal_list(CATALOGUE))
 
 
 @app.command()
 def version() -> None:
     """Print the version."""
     _console(stderr=False).print(__version__, markup=False)
+
+
+def _fail_on(report: Report, severity: str | None) -> None:
+    if severity is not None and any(SEVERITIES.index(finding.severity) >= SEVERITIES.index(severity) for finding in report.findings):
+        raise typer.Exit(FOUND)
 
 
 def _choice(option: str, value: str | None, known: Sequence[str]) -> None:
@@ -271,9 +305,8 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
     except OSError as error:
-        return _failed(
-            f"{error.filename or 'a file'}: {error.strerror or error}; free some room or mend the permissions, then --resume", FAILED
-        )
+        place = f"{error.filename}: " if error.filename else ""
+        return _failed(f"{place}{error.strerror or error}; free some room or mend the permissions, then run the command again", FAILED)
     if result == INTERRUPTED:
         # Typer turns an interrupt inside a command into this status
         return _failed("interrupted; finished stages are kept: run the same command with --resume to go on", INTERRUPTED)

@@ -5,6 +5,10 @@ A message names the place, both sides of the disagreement and the next step.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class StillwatchError(Exception):
     """Root of everything raised on purpose; the command line prints it as one sentence and exits with 1."""
@@ -42,3 +46,13 @@ class TooFewSamplesError(StillwatchError):
         self.test = test
         self.needed = needed
         self.got = got
+
+
+@contextmanager
+def naming(path: Path) -> Generator[None]:
+    """An OSError of the block that names no file names this one: a failed write does not say where it went."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise

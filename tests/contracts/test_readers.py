@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import pytest
 
 from stillwatch.ingest import IngestResult, IngestSettings, available_columns, ingest, plan_inputs
 from stillwatch.ingest.readers import READERS
+from stillwatch.ingest.readers.base import Context
+from stillwatch.ingest.readers.bedrock import BEDROCK
 from stillwatch.records.tables import EXCHANGES, TEXT_COLUMNS
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -189,6 +191,24 @@ def test_batches_that_reuse_custom_ids_are_kept_apart(read, tmp_path: Path) -> N
         *[("acct_1", "Question of 0")] * 2,
         *[("acct_2", "Question of 1")] * 2,
     ]
+
+
+@pytest.mark.parametrize("name", ["account_id", "accountId", "tenant_id", "tenantId", "customer_id", "customerId", "user_id", "userId"])
+def test_bedrock_takes_the_account_from_the_tags_that_the_page_names_or_from_the_one_that_is_given(name: str) -> None:
+    record = {"schemaType": "ModelInvocationLog", "accountId": "111", "requestMetadata": {name: "usual", "workspace": "own"}}
+    context = Context(file="log.jsonl", folder="", default_account=None, max_depth=64)
+    (row,) = BEDROCK.read(record, context)
+    (own,) = BEDROCK.read(record, replace(context, account_tag="workspace"))
+    (absent,) = BEDROCK.read(record, replace(context, account_tag="team"))
+    assert row is not None
+    assert own is not None
+    assert absent is not None
+    assert [found["account_id"] for found in (row, own, absent)] == ["usual", "own", "usual"]
+    assert f"`{name}`" in (Path(__file__).parents[2] / "docs" / "how-to" / "read-your-logs.md").read_text("utf-8")
+
+
+def test_an_account_tag_reaches_the_readers(read) -> None:
+    assert {row["account_id"] for row in read("bedrock.jsonl", settings=IngestSettings(account_tag="traceId")).rows} >= {"t-9"}
 
 
 def test_bedrock(read) -> None:

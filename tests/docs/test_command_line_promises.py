@@ -45,7 +45,8 @@ def test_help_imports_no_heavy_library() -> None:
         (("simulate", "--out", "unused", "--days", "0"), 2),
         (("scan", "no-such-file"), 2),
         (("scan", ".", "--fail-on", "bogus"), 2),
-        (("explain", "no-such-folder", "x"), 1),
+        (("explain", "no-such-folder", "x"), 2),
+        (("explain", ".", "x"), 1),
     ],
 )
 def test_exit_statuses_are_the_documented_ones_and_failures_are_one_sentence(arguments: tuple[str, ...], status: int) -> None:

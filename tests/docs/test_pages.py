@@ -22,6 +22,7 @@ from stillwatch.features.traces import TRACE_KINDS
 from stillwatch.ingest import FORMATS
 from stillwatch.link.validate import ASPECTS
 from stillwatch.records.tables import ACCOUNTS, ENTITIES, LINKS, MEMBERS, SKETCHED, TRUTH
+from stillwatch.settings import ScanSettings
 
 OUTPUTS = "docs/reference/outputs.md"
 HOW_TO = "docs/how-to/read-your-logs.md"
@@ -157,3 +158,10 @@ def test_every_decision_record_has_the_parts_of_the_template(pages: dict[str, st
     for name, page in records.items():
         assert re.findall(r"^## .+$", page, re.MULTILINE) == heads, name
         assert page.startswith(f"# {name.split('/')[-1][:4]}: "), name
+
+
+def test_the_pages_name_the_bounds_that_the_settings_have(pages: dict[str, str]) -> None:
+    settings = ScanSettings()
+    assert f"nests deeper than {settings.ingest.max_depth} brackets" in pages[HOW_TO]
+    assert f"longer than {settings.ingest.max_record_bytes // 2**20} MiB" in pages[HOW_TO]
+    assert f"default: `{settings.memory_limit}`" in pages["docs/reference/commands.md"]

@@ -40,7 +40,8 @@ def test_the_demo_refuses_a_provider_s_folder_that_is_not_its_own(tmp_path: Path
 
 
 def test_counting_against_the_truth_leaves_nobody_out(scanned: Any) -> None:
-    result = counted(scanned.report, Path(scanned.world.truth))
+    exchanges = {name: counts.exchanges for name, counts in scanned.world.campaigns.items()}
+    result = counted(scanned.report, Path(scanned.world.truth), exchanges)
     truth = pq.read_table(scanned.world.truth).to_pylist()
     (campaign,) = result.campaigns
     assert (campaign.campaign_id, campaign.tactic, campaign.accounts) == ("amber", "fixed_prompt", 20)

@@ -27,6 +27,11 @@ def test_a_seed_given_replaces_the_default_one() -> None:
     assert _request(seed=4).settings.seed == 4
 
 
+def test_an_account_tag_goes_to_ingest() -> None:
+    assert _request().settings.ingest.account_tag is None
+    assert _request(account_tag="workspace").settings.ingest.account_tag == "workspace"
+
+
 def test_own_prices_are_read(tmp_path: Path) -> None:
     table = tmp_path / "prices.toml"
     table.write_text('currency = "EUR"\n[models.m]\ninput = 1\noutput = 2\n', "utf-8")

@@ -104,7 +104,7 @@ def test_a_folder_called_exchanges_is_not_taken_for_a_scan_s(tmp_path: Path) -> 
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="is a file"):
+    with pytest.raises(UsageError, match="is a file"):
         prepare_folder(_log(tmp_path), resume=False, remove=_remove)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +13,11 @@ from pathlib import Path
 import pytest
 
 from stillwatch import __version__
-from stillwatch.cli import main
+from stillwatch.cli import FORMATS, SEVERITIES, main
+from stillwatch.detect.catalogue import CATALOGUE
+from stillwatch.ingest import FORMATS as READABLE
+from stillwatch.records.findings import Severity
+from stillwatch.simulate import LogFormat, Paraphrase, Tactic
 
 ROW = {"account_id": "a", "started_at": "2026-09-07T08:00:00Z", "prompt_text": "hello there"}
 
@@ -34,9 +41,12 @@ def log(tmp_path: Path) -> Path:
         ["scan", "LOG", "--format", "hieroglyphs"],
         ["scan", "LOG", "--seed", "many"],
         ["scan", "LOG", "--prices", "nowhere.toml"],
+        ["scan", "LOG", "--accounts", "nowhere.csv"],
+        ["scan", "LOG", "--accounts", "nowhere.csv", "--dry-run"],
         ["scan", "nowhere.jsonl"],
         ["scan", "nowhere*.jsonl"],
         ["explain"],
+        ["explain", "nowhere", "anybody"],
         ["simulate"],
         ["simulate", "--out", "OUT", "--days", "0"],
         ["simulate", "--out", "OUT", "--tactic", "charm"],
@@ -58,13 +68,82 @@ def test_wrong_usage_is_two_and_says_why_on_standard_error(
     assert not out.exists()
 
 
-def test_an_accounts_table_that_is_not_there_is_a_failure_in_one_sentence(
-    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("option", ["--accounts", "--prices"])
+@pytest.mark.parametrize("name", ["none.csv", "."])
+def test_an_option_that_names_no_file_is_wrong_usage_in_one_sentence(
+    option: str, name: str, log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["scan", str(log), "--accounts", str(tmp_path / "none.csv"), "--out", str(tmp_path / "out")]) in (1, 2)
+    given = str(tmp_path / name)
+    assert main(["scan", str(log), option, given, "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr()
-    assert "none.csv" in said.err
+    assert given in said.err
     assert len(said.err.strip().splitlines()) == 1
+
+
+def test_an_out_that_is_a_file_is_wrong_usage(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", str(log), "--out", str(log)]) == 2
+    assert "is a file" in capsys.readouterr().err
+
+
+def test_the_help_of_an_option_with_choices_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert FORMATS == READABLE
+    assert tuple(Severity) == SEVERITIES
+    assert main(["scan", "--help"]) == 0
+    shown = "".join(capsys.readouterr().out.split())  # a line may end after a hyphen
+    for known in (FORMATS, SEVERITIES):
+        assert ",".join(known) in shown
+    assert main(["simulate", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for choices in (Tactic, Paraphrase, LogFormat):
+        assert all(choice.value in shown for choice in choices)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), sqlite3.OperationalError("database or disk is full")])
+def test_a_full_disk_is_one_sentence_that_says_how_much_room_there_is(
+    error: Exception, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*arguments: object, **others: object) -> None:
+        raise error
+
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter.write_table", full)
+    assert main(["scan", str(log), "--out", str(tmp_path / "out")]) == 1
+    (said,) = capsys.readouterr().err.strip().splitlines()
+    if isinstance(error, OSError):
+        assert str(tmp_path / "out" / ".work" / "exchanges-text" / "part-00000.parquet") in said
+    assert "the disk is full" in said
+    assert re.search(r"more than the [\d.]+ [kMGB]+ that are free", said)
+    assert "--resume" in said
+
+
+def test_another_failed_write_is_not_called_a_full_disk(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*arguments: object, **others: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter.write_table", refused)
+    assert main(["scan", str(log), "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert "part-00000.parquet: Permission denied" in said
+    assert "full" not in said
+
+
+def test_an_earlier_result_that_is_replaced_is_told_in_one_line(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*arguments: object, **others: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stillwatch.app.scanning.ingest", stop)
+    out = tmp_path / "out"
+    out.mkdir()
+    earlier = {"version": "0", "engine": "duckdb", "settings": {}, "stages": [], "created_at": "2026-11-01T06:30:00Z"}
+    (out / "run.json").write_text(json.dumps(earlier), "utf-8")
+    main(["scan", str(log), "--out", str(out)])
+    told = [line for line in capsys.readouterr().err.splitlines() if "replaced" in line]
+    assert told == [f"The earlier result in {out}, of 1 Nov 2026, 06:30 UTC, is replaced."]
+    main(["scan", str(log), "--out", str(out)])
+    assert "replaced" not in capsys.readouterr().err
 
 
 def test_a_file_that_no_reader_knows_fails_with_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,8 +197,22 @@ def test_signals_and_version_are_printed(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["signals", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert len({signal["id"] for signal in listed}) == len(listed) > 20
+
+
+def test_the_list_of_signals_fits_a_terminal_and_says_everything_of_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["signals"]) == 0
-    assert "ordinary" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "│" not in shown
+    flowing = " ".join(shown.split())
+    assert flowing.index("Pooling: ") < flowing.index("Harvest: ")
+    for signal in CATALOGUE:
+        for fact in (signal.id, signal.family, signal.ordinary, signal.blind_spot, *signal.columns[0].split("|")):
+            assert fact in flowing
+        assert signal.says.format(value="X", median="M", high="H") in flowing
 
 
 @pytest.mark.parametrize("command", [[], ["scan"], ["demo"], ["simulate"], ["explain"], ["signals"], ["version"]])

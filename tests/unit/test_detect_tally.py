@@ -123,3 +123,14 @@ def test_the_shipped_tables_can_be_read() -> None:
     sizes = [size for _, size in known_sets()]
     assert sizes == sorted(sizes)
     assert min(sizes) > 0
+
+
+def test_the_currency_of_the_table_stands_beside_the_price() -> None:
+    assert tally([_use("m", 10)], [], PRICES, []).currency == "USD"
+    assert tally([_use("m", 10)], [], Prices(currency="EUR", models=PRICES.models), []).currency == "EUR"
+
+
+@pytest.mark.parametrize("given", ["3", "[1]", '""', '"\\u001b[31m"', '"a currency of very many words"'])
+def test_a_currency_that_is_no_short_text_is_refused_by_name(given: str) -> None:
+    with pytest.raises(UsageError, match=r"mine\.toml: `currency`"):
+        parse_prices(f"currency = {given}", "mine.toml")

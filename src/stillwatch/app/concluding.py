@@ -22,6 +22,7 @@ from stillwatch.app.state import EXCHANGES, WORK, remove_folder, write_text
 from stillwatch.app.summing import run_record
 from stillwatch.app.writing import write_arrow, write_subjects
 from stillwatch.engines.base import Engine
+from stillwatch.errors import naming
 from stillwatch.ingest import IngestResult
 from stillwatch.records.findings import Report
 from stillwatch.report import render_html, run_to_json, write_findings
@@ -114,7 +115,8 @@ def _finish(request: ScanRequest, read: IngestResult, described: Described, outc
 def _copy(source: Path, target: Path) -> None:
     """Copy under another name, then rename; readable to the owner and the group."""
     partial = target.with_name(f".{target.name}.partial")
-    shutil.copyfile(source, partial)
+    with naming(target):
+        shutil.copyfile(source, partial)
     partial.chmod(0o640)
     partial.replace(target)
 

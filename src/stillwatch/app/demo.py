@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +15,24 @@ from stillwatch.app.progress import Progress
 from stillwatch.app.request import ScanRequest
 from stillwatch.app.scanning import scan
 from stillwatch.app.simulating import START, simulated
+from stillwatch.detect.catalogue import CATALOGUE
 from stillwatch.detect.tally import shipped_prices
 from stillwatch.errors import OutputError
-from stillwatch.records.findings import Report, Verdict
+from stillwatch.records.findings import Power, Report, Verdict
 from stillwatch.settings import ScanSettings
-from stillwatch.simulate import default_world
+from stillwatch.simulate import Tactic, default_world
+
+SEEN_BY: Mapping[Tactic, str] = {
+    Tactic.FIXED_PROMPT: "fixed_wording_share",
+    Tactic.DEALT_LIST: "shared_prompts",
+    Tactic.REASONING_ELICITATION: "reasoning_elicitation_share",
+    Tactic.RELAY: "subject_shift",
+    Tactic.STORE_AND_REPLAY: "single_turn_share",
+    Tactic.GRADING_AND_CLEANING: "grading_share",
+    Tactic.HEAVY_ACCOUNT: "plan_to_usage",
+    Tactic.PROBE_THEN_SCALE: "probe_then_scale",
+}
+"""The signal that is meant to see each tactic; where a campaign is missed, its blind spot is the first thing to think of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +41,7 @@ class CampaignFound:
 
     Attributes:
         found: its accounts in findings that say harvest; `pooled`: in groups, whatever the harvest verdict.
+        why: where no finding says harvest, what the run or the catalogue knows about missing such a campaign; else empty.
     """
 
     campaign_id: str
@@ -34,6 +49,7 @@ class CampaignFound:
     accounts: int
     found: int
     pooled: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +86,11 @@ def demo(out: Path, *, seed: int, scale: float, settings: ScanSettings, progress
         settings=settings,
     )
     report = scan(request, progress, now=now())
-    return counted(report, world.truth)
+    return counted(report, world.truth, {name: counts.exchanges for name, counts in world.campaigns.items()})
 
 
-def counted(report: Report, truth: Path) -> Demo:
-    """Findings beside the truth."""
+def counted(report: Report, truth: Path, exchanges: Mapping[str, int]) -> Demo:
+    """Findings beside the truth; `exchanges` are those of each campaign."""
     rows = pq.read_table(truth).to_pylist()
     roles = {row["account_id"]: row for row in rows}
     accused = {member.account_id for finding in report.findings if finding.harvest is Verdict.YES for member in finding.members}
@@ -85,7 +101,12 @@ def counted(report: Report, truth: Path) -> Demo:
             members.setdefault((row["campaign_id"], row["tactic"]), []).append(row["account_id"])
     campaigns = tuple(
         CampaignFound(
-            campaign_id=name, tactic=tactic, accounts=len(ids), found=len(accused.intersection(ids)), pooled=len(pooled.intersection(ids))
+            campaign_id=name,
+            tactic=tactic,
+            accounts=len(ids),
+            found=len(accused.intersection(ids)),
+            pooled=len(pooled.intersection(ids)),
+            why="" if accused.intersection(ids) else missed_because(report.run.power, tactic, len(ids), exchanges[name]),
         )
         for (name, tactic), ids in sorted(members.items())
     )
@@ -93,3 +114,15 @@ def counted(report: Report, truth: Path) -> Demo:
     kinds = tuple((role, wrong.count(role)) for role in sorted(set(wrong)))
     honest = sum(not row["campaign_id"] for row in rows)
     return Demo(report=report, campaigns=campaigns, honest=honest, accused=len(wrong), roles=kinds)
+
+
+def missed_because(power: Power, tactic: str, accounts: int, exchanges: int) -> str:
+    """Why missing a campaign is no surprise: it is smaller than what the run could see, or else its tactic's signal has a blind spot."""
+    if accounts == 1 and exchanges < (power.single_account_exchanges or math.inf):
+        needs = "none could be judged" if power.single_account_exchanges is None else f"alone it takes {power.single_account_exchanges:,}"
+        return f"Too small: one account with {exchanges:,} exchanges; {needs}."
+    if 1 < accounts < (power.accounts or math.inf):
+        needs = "none could be judged" if power.accounts is None else f"a group takes {power.accounts:,}"
+        return f"Too small: {accounts:,} accounts; {needs}."
+    signal = next(signal for signal in CATALOGUE if signal.id == SEEN_BY[Tactic(tactic)])
+    return f"Blind spot of {signal.id}: {signal.blind_spot}"

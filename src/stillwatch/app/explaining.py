@@ -15,6 +15,9 @@ def read_run(out: Path) -> Run:
     from stillwatch.report import run_from_json
 
     path = out / "run.json"
+    if not out.is_dir():
+        message = f"{out}: no such folder; DIR is the result folder of a scan"
+        raise UsageError(message)
     if not path.exists():
         message = f"{out} has no run.json, so no finished scan; run stillwatch scan … --out {out} (--resume continues an interrupted one)"
         raise UnreadableInputError(message)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import orjson
 
 from stillwatch.app.state import write_text
+from stillwatch.errors import naming
 from stillwatch.link.group import Group
 from stillwatch.link.linking import Linked
 from stillwatch.link.nominate import Candidate
@@ -62,7 +63,7 @@ def keep_linked(work: Path, linked: Linked, profiles: Profiles) -> None:
         arrays[f"accounts_{name}"] = getattr(profiles.accounts, name)
         arrays[f"carriers_{name}"] = getattr(profiles.carriers, name)
     partial = work / f".{PROFILES}.partial"
-    with partial.open("wb") as file:
+    with naming(work / PROFILES), partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
     partial.replace(work / PROFILES)
     groups = [_group_to_plain(group) for group in linked.groups]

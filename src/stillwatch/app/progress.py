@@ -20,6 +20,10 @@ class Progress(Protocol):
         """The stage under way is done, or was found done by an earlier run."""
         ...
 
+    def note(self, sentence: str) -> None:
+        """Something that whoever started the run should know."""
+        ...
+
 
 class Quiet:
     """Says nothing."""
@@ -31,4 +35,7 @@ class Quiet:
         """Nothing."""
 
     def end(self, rows: int, seconds: float, *, resumed: bool) -> None:
+        """Nothing."""
+
+    def note(self, sentence: str) -> None:
         """Nothing."""

@@ -21,9 +21,11 @@ def request_for(
     prices: Path | None,
     seed: int | None,
     resume: bool,
+    account_tag: str | None = None,
 ) -> ScanRequest:
     """The request that the arguments ask for, on top of the environment's settings."""
     settings = from_environment()
+    settings = replace(settings, ingest=replace(settings.ingest, account_tag=account_tag))
     return ScanRequest(
         paths=paths,
         accounts=accounts,

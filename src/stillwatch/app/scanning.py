@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from stillwatch.app.disk import room_in
 from stillwatch.app.progress import Progress
 from stillwatch.app.request import ScanRequest
 from stillwatch.app.stages import Stages
@@ -19,6 +20,7 @@ from stillwatch.app.state import (
     EXCHANGES,
     WORK,
     RunState,
+    earlier_result,
     ingest_from_json,
     ingest_to_json,
     prepare_folder,
@@ -30,6 +32,7 @@ from stillwatch.engines.base import Engine
 from stillwatch.errors import UnreadableInputError
 from stillwatch.ingest import IngestResult, InputPlan, ingest, plan_inputs, read_accounts
 from stillwatch.records.findings import Report
+from stillwatch.report.words import moment
 from stillwatch.settings import ScanSettings
 from stillwatch.stats.seeds import generator
 
@@ -55,15 +58,31 @@ def scan(request: ScanRequest, progress: Progress, *, now: datetime) -> Report:
     threading.Thread(target=_load_ahead, daemon=True).start()
     plan = without_results(plan_inputs(request.paths, format=request.format), request.out)
     accounts, told = _accounts(request.accounts)
-    settings = request.settings
-    key = run_key(plan, request.accounts, settings.as_json(), request.engine)
-    prepare_folder(request.out, resume=request.resume, remove=remove_folder)
-    state = RunState.open(request.out, key, resume=request.resume)
+    with room_in(request.out, input_bytes=sum(file.bytes for file in (*plan.files, *plan.access_logs))):
+        stages = Stages(_prepared(request, plan, progress), progress)
+        return _scan(request, plan, stages, accounts, told, now=now)
+
+
+def _prepared(request: ScanRequest, plan: InputPlan, progress: Progress) -> RunState:
+    """The result folder without an earlier result, and what is done of this run; a result that is taken away is told."""
+    out = request.out
+    key = run_key(plan, request.accounts, request.settings.as_json(), request.engine)
+    earlier = earlier_result(out)
+    prepare_folder(out, resume=request.resume, remove=remove_folder)
+    if earlier is not None:
+        progress.note(f"The earlier result in {out}, of {moment(earlier)}, is replaced.")
+    state = RunState.open(out, key, resume=request.resume)
     if not state.done:
-        remove_folder(request.out / EXCHANGES)
-        remove_folder(request.out / WORK / "exchanges-text")
+        remove_folder(out / EXCHANGES)
+        remove_folder(out / WORK / "exchanges-text")
     state.forget_lost()
-    stages = Stages(state, progress)
+    return state
+
+
+def _scan(
+    request: ScanRequest, plan: InputPlan, stages: Stages, accounts: pa.Table | None, told: tuple[str, ...], *, now: datetime
+) -> Report:
+    settings = request.settings
     read = ingest_from_json(stages.keep("read", None, lambda tell: _read(plan, request, tell)))
     rows = sum(file.rows_out for file in read.files)
     if rows == 0:

@@ -6,7 +6,9 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
@@ -49,6 +51,10 @@ class Drawn:
         if not self._console.is_terminal:
             self._console.print(f"{self._name}: {rows:,} rows, {seconds:.1f} s {speed}", markup=False)
 
+    def note(self, sentence: str) -> None:
+        """One line, above the bars."""
+        self._console.print(sentence, markup=False, soft_wrap=True)
+
 
 @contextmanager
 def progress(console: Console, *, quiet: bool) -> Generator[Progress]:
@@ -74,7 +80,7 @@ def plain(value: object) -> Text:
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
@@ -83,9 +89,13 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]])
 
 
 def demo_table(demo: Demo) -> RenderableType:
-    """The simulated campaigns beside what was found of them."""
-    rows = [(campaign.campaign_id, campaign.tactic, campaign.accounts, campaign.found, campaign.pooled) for campaign in demo.campaigns]
-    table = _table("Against the truth", ("campaign", "tactic", "accounts", "in harvest findings", "in groups"), rows)
+    """The simulated campaigns beside what was found of them, and how; where harvest was missed, why that is no surprise."""
+    table = _table("Against the truth: the campaigns that are hidden in the log", ("campaign", "accounts", "found", "as"), ())
+    for campaign in demo.campaigns:
+        how = "harvest" if campaign.found else "pooled only" if campaign.pooled else "not found"
+        said = plain(f"{how}. {campaign.why}" if campaign.why else f"{how}, pooled: {campaign.pooled}" if campaign.pooled else how)
+        name = plain(f"{campaign.campaign_id} ({campaign.tactic})")
+        table.add_row(name, str(campaign.accounts), str(campaign.found or campaign.pooled), said)
     kinds = ", ".join(f"{count} {role}" for role, count in demo.roles) or "none"
     return Group(table, Text(f"Honest accounts in harvest findings: {demo.accused} of {demo.honest:,} ({kinds})"))
 
@@ -102,24 +112,39 @@ def dry_run_table(found: DryRun) -> RenderableType:
     return Group(*parts)
 
 
-def link_table(links: Sequence[dict[str, Any]], most: int = 20) -> RenderableType:
-    """Account-to-trace links."""
-    rows = [(row["account_id"], row["kind"], row["trace"], row["count"], row["sharing"], f"{row['weight']:.2f}") for row in links[:most]]
-    title = f"Links ({min(most, len(links))} of {len(links):,}; all in links.parquet)"
-    return _table(title, ("account", "kind", "trace", "exchanges", "accounts sharing", "worth (nats)"), rows)
+def link_table(links: Sequence[dict[str, Any]]) -> RenderableType:
+    """Account-to-trace links, all of them."""
+    rows = [(row["account_id"], row["kind"], row["trace"], row["count"], row["sharing"], f"{row['weight']:.2f}") for row in links]
+    return _table(f"Links ({len(links):,})", ("account", "kind", "trace", "exchanges", "sharing", "nats"), rows)
 
 
 def exchange_table(rows: Sequence[dict[str, Any]]) -> RenderableType:
-    """Exchanges behind a finding."""
+    """Exchanges behind a finding; times are UTC."""
     shown = [
-        (row["exchange_id"], row["account_id"], row["started_at"].isoformat(), row["model_served"], row["output_tokens"]) for row in rows
+        (row["exchange_id"], row["account_id"], f"{row['started_at']:%Y-%m-%d %H:%M}", row["model_served"] or "–", row["output_tokens"])
+        for row in rows
     ]
-    return _table("Exchanges (all in exchanges/)", ("exchange", "account", "started", "model", "output tokens"), shown)
+    return _table("Exchanges (all in exchanges/)", ("exchange", "account", "started", "model", "tokens"), shown)
 
 
-def signal_table(signals: Sequence[Signal]) -> RenderableType:
-    """The catalogue of signals."""
-    rows = [
-        (signal.id, signal.axis.value, signal.unit, ", ".join(signal.columns), signal.ordinary, signal.blind_spot) for signal in signals
+_QUESTIONS = {"pooling": "do these accounts act as one?", "harvest": "is this traffic becoming training data?"}
+
+
+def signal_list(signals: Sequence[Signal]) -> RenderableType:
+    """The catalogue of signals, by question: what each needs and says, and what to know before trusting it."""
+    parts: list[RenderableType] = [
+        Text(f"{len(signals)} signals. In their sentences X is the value; M and H are median and 95th percentile.")
     ]
-    return _table(f"{len(signals)} signals", ("signal", "question", "unit", "needs", "ordinary explanation", "blind spot"), rows)
+    for axis in dict.fromkeys(signal.axis for signal in signals):
+        mine = [signal for signal in signals if signal.axis is axis]
+        parts.append(Text(f"\n{axis.value.capitalize()}: {_QUESTIONS[axis.value]} ({len(mine)})", style="bold underline"))
+        for signal in mine:
+            parts.append(Text.assemble((f"\n{signal.id}", "bold"), f"  family {signal.family}; {signal.unit}"))
+            facts = (
+                ("needs", ", ".join(need.replace("|", " or ") for need in signal.columns)),
+                ("says", signal.says.format(value="X", median="M", high="H")),
+                ("ordinary explanation", signal.ordinary),
+                ("blind spot", signal.blind_spot),
+            )
+            parts += [Padding(Text.assemble((f"{name}: ", "dim"), said), (0, 0, 0, 2)) for name, said in facts]
+    return Group(*parts)

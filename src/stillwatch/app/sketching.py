@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.engines.schema import arrow_schema
+from stillwatch.errors import naming
 from stillwatch.ingest import Shard
 from stillwatch.ingest.secrets import mask_array
 from stillwatch.records.tables import SKETCHED
@@ -101,7 +102,7 @@ def _sketch(shard: Shard, sketcher: Sketcher, path: Path, stop: threading.Event,
     partial = path.with_name(f".{path.name}.partial")
     rows = 0
     try:
-        with pq.ParquetWriter(partial, SCHEMA, compression="lz4", use_dictionary=_REPEATED, write_statistics=False) as writer:
+        with naming(path), pq.ParquetWriter(partial, SCHEMA, compression="lz4", use_dictionary=_REPEATED, write_statistics=False) as writer:
             waiting: list[pa.RecordBatch] = []
             for batch in shard.batches(BATCH_ROWS):
                 if stop.is_set():

@@ -13,11 +13,12 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 from stillwatch import __version__
-from stillwatch.errors import OutputError, UsageError
+from stillwatch.errors import OutputError, UsageError, naming
 from stillwatch.ingest import IngestResult, InputFile, InputPlan, Shard
 from stillwatch.records.findings import FileCount, Stage
 
@@ -55,7 +56,7 @@ def remove_folder(path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write under a temporary name, sync, then rename: a reader sees the old file or the whole new one."""
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
+    with naming(path), partial.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -183,22 +184,33 @@ def without_results(plan: InputPlan, out: Path) -> InputPlan:
     return InputPlan(files=files, access_logs=logs, ignored=(*plan.ignored, *left))
 
 
-def _is_run(path: Path) -> bool:
-    """Whether the file is the record of a scan, and not somebody else's of the same name."""
+def _run_in(path: Path) -> dict[str, Any] | None:
+    """The record of a scan; None where the file is not there, or somebody else's of the same name."""
     try:
         known = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
-        return False
-    return isinstance(known, dict) and {"version", "engine", "settings", "stages"} <= set(cast("dict[str, Any]", known))
+        return None
+    if isinstance(known, dict) and {"version", "engine", "settings", "stages"} <= set(cast("dict[str, Any]", known)):
+        return cast("dict[str, Any]", known)
+    return None
+
+
+def earlier_result(out: Path) -> datetime | None:
+    """When the finished result that lies in `out` was made; None where there is none."""
+    run = _run_in(out / "run.json")
+    try:
+        return None if run is None else datetime.fromisoformat(run["created_at"])
+    except (LookupError, TypeError, ValueError):
+        return None
 
 
 def prepare_folder(out: Path, *, resume: bool, remove: Callable[[Path], None]) -> None:
     """Make `out` ready: refuse a folder of somebody else's files, and take away an earlier run's results so that none looks current."""
     if out.exists() and not out.is_dir():
         message = f"{out} is a file; --out names a folder for the results"
-        raise OutputError(message)
+        raise UsageError(message)
     # names prove nothing: a provider's own logs may lie in a folder called exchanges
-    ours = _is_run(out / "run.json") or (out / WORK / STATE).exists()
+    ours = _run_in(out / "run.json") is not None or (out / WORK / STATE).exists()
     strangers = sorted(path.name for path in out.iterdir() if not path.name.startswith(".")) if out.exists() and not ours else []
     if strangers:
         message = f"{out} holds files that are not a scan's ({', '.join(strangers[:3])}); choose another --out"

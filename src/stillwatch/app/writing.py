@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from stillwatch.app.state import write_text
 from stillwatch.detect.assemble import Evidence, Ruling
 from stillwatch.engines.schema import arrow_schema
+from stillwatch.errors import naming
 from stillwatch.link.group import Group, group_traces
 from stillwatch.records.findings import EntityKind, Finding
 from stillwatch.records.tables import ENTITIES, LINKS, MEMBERS, Table
@@ -29,7 +30,8 @@ def write_table(path: Path, table: Table, columns: dict[str, Any]) -> None:
 def write_arrow(path: Path, data: pa.Table) -> None:
     """Write an Arrow table as Parquet, atomically."""
     partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(data, partial, compression="zstd")
+    with naming(path):
+        pq.write_table(data, partial, compression="zstd")
     partial.replace(path)
 
 

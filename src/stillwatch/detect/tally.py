@@ -15,10 +15,15 @@ from stillwatch.records.findings import Tally
 PER = 1_000_000
 """Tokens that a price is for."""
 
+USUAL_CURRENCY = "USD"
+"""Of a price table that names none."""
+
+_CURRENCY_CHARS = 12
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """A price table: model name prefix to (price per million input tokens, price per million output tokens)."""
+    """A price table in one currency: model name prefix to (price per million input tokens, price per million output tokens)."""
 
     currency: str
     models: Mapping[str, tuple[float, float]]
@@ -57,7 +62,16 @@ def parse_prices(text: str, name: str) -> Prices:
             message = f"{name}: model {model!r} needs finite numbers `input` and `output` of at least 0, got {entry!r}"
             raise UsageError(message)
         models[model] = prices
-    return Prices(currency=str(document.get("currency", "USD")), models=models)
+    return Prices(currency=_currency(document.get("currency", USUAL_CURRENCY), name), models=models)
+
+
+def _currency(value: Any, name: str) -> str:
+    if isinstance(value, str) and value.isprintable() and 0 < len(value.strip()) <= _CURRENCY_CHARS:
+        return value.strip()
+    message = (
+        f"{name}: `currency` must be a short text such as {USUAL_CURRENCY!r}, got {value!r}; see the shipped prices.toml for its shape"
+    )
+    raise UsageError(message)
 
 
 def _price_pair(entry: Any) -> tuple[float, float] | None:
@@ -94,6 +108,7 @@ def tally(uses: Sequence[ModelUse], capabilities: Sequence[tuple[str, int]], pri
         input_tokens=_sum([use.input_tokens for use in ordered]),
         output_tokens=_sum([use.output_tokens for use in ordered]),
         list_price=round(sum(costs), 2) if costs else None,
+        currency=prices.currency,
         unpriced_models=tuple(use.model for use, price in priced if price is None),
         models=tuple((use.model, use.exchanges) for use in ordered),
         capabilities=tuple(sorted(capabilities, key=lambda entry: (-entry[1], entry[0]))),

@@ -14,7 +14,7 @@ import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
 from stillwatch.engines.schema import arrow_schema
-from stillwatch.errors import SchemaError, UnreadableInputError
+from stillwatch.errors import SchemaError, UnreadableInputError, UsageError
 from stillwatch.ingest.cleaning import clean_labels
 from stillwatch.ingest.compression import PLAIN, ByteSource, TornArchiveError, compression_of
 from stillwatch.ingest.convert import Refusals, from_array, from_values
@@ -53,10 +53,13 @@ def read_accounts(path: Path) -> tuple[pa.Table, list[RefusedAccount]]:
     A value that does not fit its column is null, and costs nothing else: a licence in the same row must not be lost with it.
 
     Raises:
+        UsageError: there is no such file.
         UnreadableInputError: the file cannot be opened or parsed.
         SchemaError: it has no column account_id.
     """
     refused: list[RefusedAccount] = []
+    if not path.exists() or path.is_dir():
+        raise UsageError(f"{path}: no such file; --accounts takes a table of accounts")
     try:
         with path.open("rb") as stream:
             head = stream.read(4)

@@ -107,7 +107,13 @@ class Normaliser:
     def read(self, file: InputFile, reader: Reader, tally: Tally) -> None:
         """Read one file to its end."""
         settings = self._session.settings
-        context = Context(file=file.name, folder=file.folder, default_account=settings.default_account, max_depth=settings.max_depth)
+        context = Context(
+            file=file.name,
+            folder=file.folder,
+            default_account=settings.default_account,
+            max_depth=settings.max_depth,
+            account_tag=settings.account_tag,
+        )
         stream = RecordStream(file, self._session)
         for raw in stream:
             try:

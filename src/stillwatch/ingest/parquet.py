@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import orjson
@@ -16,6 +17,7 @@ from stillwatch.ingest.convert import Refusals
 from stillwatch.ingest.digests import Digests
 from stillwatch.ingest.inputs import InputFile
 from stillwatch.ingest.shards import Shard, converted, grouped
+from stillwatch.ingest.slices import slices
 from stillwatch.ingest.tally import Session, Tally
 from stillwatch.records.tables import EXCHANGES
 
@@ -39,14 +41,14 @@ def validate(file: InputFile, digests: Digests, session: Session, tally: Tally) 
 
 
 def _validated(table: pq.ParquetFile, file: InputFile, digests: Digests, session: Session, tally: Tally) -> list[Shard]:
-    session.filled.update(_filled(table))
+    session.filled.update(_filled(table, file.path))
     sizes = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
     starts = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
     # rows that all have an id need no made one, which begins with the digest
     checked = "" if all(_has_every_id(table, group) for group in range(len(sizes))) else _prefix(digests.of(file))
     refused: list[np.ndarray] = []
     for group in range(table.num_row_groups):
-        refused.append(_check_group(table, group, int(starts[group]), checked, session, tally))
+        refused.append(_check_group(table, file.path, group, int(starts[group]), checked, session, tally))
         session.report(bytes_read=file.bytes // max(table.num_row_groups, 1))
     whole = frozenset(group for group in range(len(sizes)) if len(refused[group]) == sizes[group])
     session.hashes[file.name] = digest = digests.of(file)
@@ -80,14 +82,14 @@ def _has_every_id(table: pq.ParquetFile, group: int) -> bool:
     return statistics is not None and statistics.has_null_count and statistics.null_count == 0
 
 
-def _check_group(table: pq.ParquetFile, group: int, start: int, prefix: str, session: Session, tally: Tally) -> np.ndarray:
+def _check_group(table: pq.ParquetFile, path: Path, group: int, start: int, prefix: str, session: Session, tally: Tally) -> np.ndarray:
     """Numbers (in the file) of the refused rows of one row group."""
     names = _narrow(table, group)
     size = table.metadata.row_group(group).num_rows
     refused: list[np.ndarray] = [np.zeros(0, dtype=np.int64)]
     done = 0
     try:
-        for batch in _batches(table, group, names):
+        for batch in slices(table, path, [group], names, _ROWS, use_threads=True):
             refusals = Refusals.none(batch.num_rows)
             columns = converted(batch, start + done, prefix, refusals)
             check(columns, refusals, session.settings, session.seen)
@@ -102,11 +104,6 @@ def _check_group(table: pq.ParquetFile, group: int, start: int, prefix: str, ses
     left_out = np.concatenate(refused)
     tally.rows_out += size - len(left_out)
     return left_out
-
-
-def _batches(table: pq.ParquetFile, group: int, names: list[str]) -> Iterator[pa.RecordBatch]:
-    if names:
-        yield from table.iter_batches(_ROWS, row_groups=[group], columns=names)
 
 
 def _narrow(table: pq.ParquetFile, group: int) -> list[str]:
@@ -138,22 +135,21 @@ def _never_negative(table: pq.ParquetFile, group: int, name: str) -> bool:
     return statistics is not None and statistics.has_min_max and statistics.min >= 0
 
 
-def _filled(table: pq.ParquetFile) -> Iterator[str]:
+def _filled(table: pq.ParquetFile, path: Path) -> Iterator[str]:
     """The columns with at least one value, told from the statistics, or from the values where there are none."""
     yield from _ALWAYS_FILLED
     for name in EXCHANGES.names:
-        if name in table.schema_arrow.names and any(_has_value(table, group, name) for group in range(table.num_row_groups)):
+        if name in table.schema_arrow.names and any(_has_value(table, path, group, name) for group in range(table.num_row_groups)):
             yield name
 
 
-def _has_value(table: pq.ParquetFile, group: int, name: str) -> bool:
+def _has_value(table: pq.ParquetFile, path: Path, group: int, name: str) -> bool:
     rows = table.metadata.row_group(group).num_rows
     statistics = _statistics(table, group, name)
     if statistics is not None and statistics.has_null_count:
         return statistics.null_count < rows
-    batches = table.iter_batches(_ROWS, row_groups=[group], columns=[name])
     try:
-        return any(batch.column(0).null_count < batch.num_rows for batch in batches)
+        return any(batch.column(0).null_count < batch.num_rows for batch in slices(table, path, [group], [name], _ROWS))
     except (pa.ArrowException, OSError):
         return False
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillwatch.errors import naming
 from stillwatch.ingest.cleaning import SCHEMA
 from stillwatch.ingest.settings import IngestSettings
 from stillwatch.ingest.shards import Shard, grouped
@@ -49,7 +50,8 @@ class Parts:
             writer = self._writer = pq.ParquetWriter(
                 self._paths[-1], SCHEMA, compression="zstd", compression_level=1, use_dictionary=_DICTIONARY, write_statistics=False
             )
-        writer.write_table(pa.Table.from_batches(self._waiting, schema=SCHEMA), row_group_size=self._waiting_rows)
+        with naming(self._paths[-1]):
+            writer.write_table(pa.Table.from_batches(self._waiting, schema=SCHEMA), row_group_size=self._waiting_rows)
         self._part_rows += self._waiting_rows
         self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
         if self._part_rows >= self._settings.part_rows:
@@ -57,7 +59,8 @@ class Parts:
 
     def _end_part(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            with naming(self._paths[-1]):
+                self._writer.close()
         self._writer, self._part_rows = None, 0
 
     def close(self) -> list[Shard]:

@@ -9,6 +9,7 @@ from types import TracebackType
 
 import orjson
 
+from stillwatch.errors import naming
 from stillwatch.ingest.secrets import mask
 
 _HEAD_CHARS = 200
@@ -50,10 +51,12 @@ class Quarantine:
             "detail": mask(detail),
             "head": head_of(head),
         }
-        self._stream.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
+        with naming(self.path):
+            self._stream.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
 
     def __enter__(self) -> Quarantine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stream.close()
+        with naming(self.path):
+            self._stream.close()

@@ -17,6 +17,8 @@ class IngestSettings:
         max_id_chars: a longer id or label keeps its start and the hash of the whole.
         earliest, latest: a time outside [earliest, latest) is quarantined.
         default_account: account of Batch files; None: the folder or file name stands for it.
+        account_tag: key of request metadata (Bedrock) or label (Vertex) that names the account, tried before the usual ones;
+            None: only those.
         join_access_logs: whether access logs fill client_ip and user_agent of JSON sources where they are null.
         batch_rows, batch_bytes: how much is normalised at once.
         part_rows: rows of one normalised file.
@@ -29,6 +31,7 @@ class IngestSettings:
     earliest: datetime = datetime(2015, 1, 1, tzinfo=UTC)
     latest: datetime = datetime(2100, 1, 1, tzinfo=UTC)
     default_account: str | None = None
+    account_tag: str | None = None
     join_access_logs: bool = True
     batch_rows: int = 16_384
     batch_bytes: int = 32 * 1024 * 1024

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from stillwatch.errors import UnreadableInputError
 from stillwatch.ingest.cleaning import SCHEMA, clean
 from stillwatch.ingest.convert import Refusals, from_array
+from stillwatch.ingest.slices import slices
 from stillwatch.records.tables import EXCHANGES
 
 
@@ -41,14 +42,17 @@ class Shard:
     max_id_chars: int = 512
 
     def batches(self, rows: int = 50_000, columns: Sequence[str] = SCHEMA.names) -> Iterator[pa.RecordBatch]:
-        """The accepted rows, at most `rows` at a time, of exactly the schema of the exchanges table; columns not asked for are null."""
+        """The accepted rows, at most `rows` and about 64 MiB at a time, of exactly the schema of the exchanges table.
+
+        Columns that are not among `columns` are null.
+        """
         refused = np.frombuffer(self.refused, dtype="<i8")
         at = 0
         try:
             with pq.ParquetFile(self.path) as file:
                 names = [name for name in columns if name in file.schema_arrow.names]
-                for batch in file.iter_batches(rows, row_groups=list(self.row_groups), columns=names, use_threads=False):
-                    # a shard is read by one thread; its neighbours keep the other cores busy
+                # a shard is read by one thread; its neighbours keep the other cores busy
+                for batch in slices(file, self.path, self.row_groups, names, rows):
                     low, high = np.searchsorted(refused, (at, at + batch.num_rows))
                     ready = self._ready(batch, at, refused[low:high] - at)
                     at += batch.num_rows

@@ -90,7 +90,8 @@ class Tally:
     """What an entity took.
 
     Attributes:
-        list_price: in the price table's currency; None: no model of the entity has a price.
+        list_price: in `currency`; None: no model of the entity has a price.
+        currency: of the price table; None: written by a version that did not note it.
         unpriced_models: models that the price table does not know, so that the price is a lower bound.
         models: (model, exchanges), most first.
         capabilities: (capability, exchanges), most first.
@@ -101,6 +102,7 @@ class Tally:
     input_tokens: int | None
     output_tokens: int | None
     list_price: float | None
+    currency: str | None = None
     unpriced_models: tuple[str, ...]
     models: tuple[tuple[str, int], ...]
     capabilities: tuple[tuple[str, int], ...]

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from stillwatch.errors import OutputError, SchemaError, UnreadableInputError
+from stillwatch.errors import OutputError, SchemaError, UnreadableInputError, naming
 from stillwatch.records.findings import Finding, Report, Run, Severity
 from stillwatch.report.codec import from_plain, to_plain
 from stillwatch.report.words import expected_false, nothing_found, ranked, utc
@@ -119,7 +119,8 @@ def write_findings(path: Path, report: Report) -> None:
     # ASCII with escapes: direction marks and lone surrogates from a log cannot act on whoever prints the file
     text = "".join(json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n" for row in rows)
     try:
-        _replace(path, text.encode("ascii"))
+        with naming(path):
+            _replace(path, text.encode("ascii"))
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or type(error).__name__}; choose a folder that can be written") from error
 

@@ -23,8 +23,11 @@ _COLOURS = {
     Severity.INFO: "dim",
 }
 _VERDICTS = {Verdict.YES: "bold", Verdict.UNCLEAR: "italic", Verdict.NO: "dim"}
-_ROWS = 20
-_EXHIBITS = 5
+_FEW_SIGNALS = 3
+_FEW_MEMBERS = 8
+_FEW_TRACES = 8
+_FEW_EXHIBITS = 2
+_NAMED_ACCOUNTS = 4
 
 
 def summary_table(report: Report) -> RenderableType:
@@ -53,12 +56,20 @@ def summary_table(report: Report) -> RenderableType:
     return Group(table, _text(f"{words.expected_false(report)} {words.other_findings(report.findings)}".strip()), power)
 
 
-def explain_text(finding: Finding) -> RenderableType:
-    """The chain behind one finding: its verdicts, members, links, exchanges and signals, and what speaks against it."""
+def explain_text(finding: Finding, *, everything: bool = False) -> RenderableType:
+    """The chain behind one finding: its verdicts, members, links, exchanges and signals, and what speaks against it.
+
+    Args:
+        finding: what is explained.
+        everything: all of each; else the first few, with a count of what is left out.
+    """
     from rich.console import Group
 
-    parts: list[RenderableType] = [*_claim(finding), *_signals(finding), *_members(finding)]
-    parts += [*_links(finding), *_exhibits(finding), *_doubts(finding)]
+    def few(most: int) -> int | None:
+        return None if everything else most
+
+    parts: list[RenderableType] = [*_claim(finding), *_signals(finding, few(_FEW_SIGNALS)), *_members(finding, few(_FEW_MEMBERS))]
+    parts += [*_links(finding, few(_FEW_TRACES)), *_exhibits(finding, few(_FEW_EXHIBITS)), *_doubts(finding)]
     return Group(*parts)
 
 
@@ -88,7 +99,9 @@ def _brief(finding: Finding) -> dict[str, Any]:
         "expected_false", "first_at", "last_at", "next_step",
     )  # fmt: skip
     brief: dict[str, Any] = {name: to_plain(getattr(finding, name)) for name in names}
-    brief |= {"accounts": len(finding.members), "exchanges": finding.tally.exchanges, "output_tokens": finding.tally.output_tokens}
+    taken = finding.tally
+    brief |= {"accounts": len(finding.members), "exchanges": taken.exchanges, "output_tokens": taken.output_tokens}
+    brief |= {"list_price": taken.list_price, "currency": taken.currency}
     return brief | {"techniques": [technique for technique, _ in finding.techniques]}
 
 
@@ -100,16 +113,23 @@ def _claim(finding: Finding) -> Iterator[RenderableType]:
         yield _line((f"\n{axis.value}: ", "bold"), (verdict.value, _VERDICTS[verdict]), (f". {words.meaning(axis, verdict)}", ""))
     yield _text(f"\n{words.certainty(finding)}")
     taken = finding.tally
-    price = "no list price" if taken.list_price is None else f"list price {words.money(taken.list_price)}"
+    price = "no list price" if taken.list_price is None else f"list price {words.money(taken.list_price, taken.currency)}"
     yield _line(
         ("\ntaken: ", "bold"),
         (f"{words.plural(taken.exchanges, 'exchange')}, {words.count(taken.output_tokens)} output tokens, {price}", ""),
     )
 
 
-def _signals(finding: Finding) -> Iterator[RenderableType]:
+def _left_out(amount: int, what: str) -> Iterator[RenderableType]:
+    if amount > 0:
+        yield _text(f"and {words.plural(amount, f'more {what}')}; --all shows the rest", "dim")
+
+
+def _signals(finding: Finding, most: int | None) -> Iterator[RenderableType]:
     yield _heading("Signals", f"strength {words.number(finding.strength)} nats")
-    for reading in words.ordered(finding.readings):
+    readings = words.ordered(finding.readings)
+    shown = [reading for axis in (Axis.HARVEST, Axis.POOLING) for reading in [each for each in readings if each.axis is axis][:most]]
+    for reading in shown:
         measured = f"{words.number(reading.value)} {visible(reading.unit, limit=60)}"
         if reading.baseline_median is not None:
             low = reading.baseline_high is not None and reading.baseline_high < reading.baseline_median
@@ -120,26 +140,20 @@ def _signals(finding: Finding) -> Iterator[RenderableType]:
         yield _aside(f"{measured}, p {words.probability(reading.p_value)}", "dim")
         yield _aside(reading.sentence, "")
         yield _aside(f"Ordinary explanation: {reading.ordinary}", "dim")
+    yield from _left_out(len(readings) - len(shown), "signal")
 
 
-def _members(finding: Finding) -> Iterator[RenderableType]:
-    shown = finding.members[:_ROWS]
+def _members(finding: Finding, most: int | None) -> Iterator[RenderableType]:
     yield _heading("Accounts", words.plural(len(finding.members), "account"))
-    table = _table("Account", "Membership", "Exchanges", "Seen", "Why", numbers=(1, 2))
-    for member in shown:
-        table.add_row(
-            _text(member.account_id, limit=60),
-            f"{member.membership:.2f}",
-            words.count(member.exchanges),
-            words.period(member.first_at, member.last_at),
-            _text("; ".join(member.reasons[:6]), limit=300),
-        )
-    yield table
-    if len(finding.members) > len(shown):
-        yield _text(f"and {len(finding.members) - len(shown):,} more in members.parquet", "dim")
+    for member in finding.members[:most]:
+        seen = f"{words.plural(member.exchanges, 'exchange')}, {words.period(member.first_at, member.last_at)}"
+        yield _line((visible(member.account_id, limit=60), "bold"), (f"  membership {member.membership:.2f}, {seen}", ""))
+        if member.reasons:
+            yield _aside("; ".join(member.reasons[:6]), "dim")
+    yield from _left_out(len(finding.members[most:] if most else ()), "account")
 
 
-def _links(finding: Finding) -> Iterator[RenderableType]:
+def _links(finding: Finding, most: int | None) -> Iterator[RenderableType]:
     if not finding.pictures.edges:
         if finding.kind is EntityKind.GROUP:
             yield _text("\nNo link was kept as a sample; all of them stand in links.parquet.", "dim")
@@ -148,16 +162,14 @@ def _links(finding: Finding) -> Iterator[RenderableType]:
     sample = len({edge.account_id for edge in finding.pictures.edges})
     said = f"a sample: {words.plural(len(traces), 'trace')} and {words.plural(sample, 'account')}, those with most ties first"
     yield _heading("Links", said)
-    table = _table("Kind", "Trace", "Shared by", "Weight", "Accounts of the sample", numbers=(2, 3))
-    for edges in traces[:_ROWS]:
-        accounts = ", ".join(visible(edge.account_id, limit=40) for edge in edges[:6])
-        more = f" and {len(edges) - 6:,} more" if len(edges) > 6 else ""
+    for edges in traces[:most]:
         first = edges[0]
-        trace = f"{visible(first.label, limit=80)} · {visible(first.trace, limit=60)}"
-        table.add_row(
-            _text(first.kind, limit=40), _text(trace), words.count(first.sharing), f"{first.weight:.2f}", _text(accounts + more, limit=400)
-        )
-    yield table
+        accounts = ", ".join(visible(edge.account_id, limit=40) for edge in edges[:_NAMED_ACCOUNTS])
+        more = f" and {len(edges) - _NAMED_ACCOUNTS:,} more" if len(edges) > _NAMED_ACCOUNTS else ""
+        trace = f"  {visible(first.label, limit=80)} · {visible(first.trace, limit=60)}"
+        yield _line((visible(first.kind, limit=40), "bold"), (trace, ""))
+        yield _aside(f"shared by {words.count(first.sharing)}, worth {first.weight:.2f} nats: {accounts}{more}", "dim")
+    yield from _left_out(len(traces[most:] if most else ()), "trace")
 
 
 def _by_trace(edges: Sequence[LinkEdge]) -> list[list[LinkEdge]]:
@@ -167,11 +179,11 @@ def _by_trace(edges: Sequence[LinkEdge]) -> list[list[LinkEdge]]:
     return sorted(traces.values(), key=lambda tied: (-sum(edge.weight for edge in tied), tied[0].kind, tied[0].trace))
 
 
-def _exhibits(finding: Finding) -> Iterator[RenderableType]:
+def _exhibits(finding: Finding, most: int | None) -> Iterator[RenderableType]:
     if not finding.exhibits:
         return
     yield _heading("Exchanges", "examples, masked and cut")
-    for exhibit in finding.exhibits[:_EXHIBITS]:
+    for exhibit in finding.exhibits[:most]:
         yield _line(
             (
                 f"{words.moment(exhibit.started_at)}  {visible(exhibit.account_id, limit=60)}  {visible(exhibit.exchange_id, limit=80)}\n",
@@ -181,6 +193,7 @@ def _exhibits(finding: Finding) -> Iterator[RenderableType]:
             (f"  prompt:   {visible(exhibit.prompt, limit=400)}\n", ""),
             (f"  response: {visible(exhibit.response, limit=400)}\n", ""),
         )
+    yield from _left_out(len(finding.exhibits[most:] if most else ()), "example")
 
 
 def _doubts(finding: Finding) -> Iterator[RenderableType]:

@@ -19,11 +19,12 @@ _PLAIN = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One picture with its caption."""
+    """One picture with its caption; `narrow` is its variant for narrow windows, empty where it needs none."""
 
     name: str
     svg: str
     caption: str
+    narrow: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +59,12 @@ def provider_overview(findings: Sequence[Entry]) -> Picture | None:
     ]
     days, provider, layers = _pooled_days(longest, layers)
     svg = figures.overview(days, provider, layers, prefix="overview")
+    narrow = figures.overview(days, provider, layers, prefix="overview-narrow", narrow=True)
     step = "day" if len(days) == len(longest.days) else "bar"
     return Picture(
         name="overview",
         svg=svg,
+        narrow=narrow,
         caption=f"Exchanges per {step}, {period(longest.days[0], longest.days[-1])}, UTC. The lower panel has its own scale. "
         "An account that stands in two findings is counted in both.",
     )

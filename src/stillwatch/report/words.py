@@ -131,11 +131,12 @@ def utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def money(value: float | None) -> str:
-    """A list price; a dash for none."""
+def money(value: float | None, currency: str | None) -> str:
+    """A list price with its currency, where that is known; a dash for none."""
     if value is None:
         return "–"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}"
+    amount = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}"
+    return f"{amount} {currency}" if currency else amount
 
 
 def plural(amount: int, one: str, many: str = "") -> str:

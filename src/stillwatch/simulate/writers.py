@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.engines.schema import arrow_schema
+from stillwatch.errors import naming
 from stillwatch.records.tables import ACCOUNTS, EXCHANGES, TRUTH
 from stillwatch.simulate.infrastructure import Account
 from stillwatch.simulate.traffic import Exchange
@@ -42,7 +43,9 @@ def write_day(exchanges: Sequence[Exchange], day: int, folder: Path, form: LogFo
         ids = [_exchange_id(day, first + position) for position in range(len(rows))]
         name = f"day-{day:03d}-{part:02d}"
         if form is LogFormat.PARQUET:
-            pq.write_table(exchange_table(rows, ids), folder / f"{name}.parquet", compression="zstd", compression_level=1)
+            path = folder / f"{name}.parquet"
+            with naming(path):
+                pq.write_table(exchange_table(rows, ids), path, compression="zstd", compression_level=1)
         elif form is LogFormat.JSONL:
             _write_lines(folder / f"{name}.jsonl", (_native(row, name) for row, name in zip(rows, ids, strict=True)))
         else:
@@ -121,7 +124,8 @@ def _texts(rows: Sequence[Exchange]) -> dict[str, list[Any]]:
 def _write_lines(path: Path, records: Iterator[dict[str, Any]]) -> None:
     text = b"".join(orjson.dumps(record) + b"\n" for record in records)
     # without a name and a time in its head the same settings give the same bytes
-    path.write_bytes(gzip.compress(text, compresslevel=3, mtime=0) if path.suffix == ".gz" else text)
+    with naming(path):
+        path.write_bytes(gzip.compress(text, compresslevel=3, mtime=0) if path.suffix == ".gz" else text)
 
 
 def messages_of(row: Exchange) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.engines.schema import arrow_schema
-from stillwatch.errors import SchemaError, UnreadableInputError
+from stillwatch.errors import SchemaError, UnreadableInputError, UsageError
 from stillwatch.ingest import read_accounts
 from stillwatch.records.tables import ACCOUNTS
 
@@ -102,5 +102,5 @@ def test_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(b"PAR1 torn")
     with pytest.raises(UnreadableInputError, match=r"accounts\.parquet"):
         read_accounts(path)
-    with pytest.raises(UnreadableInputError):
+    with pytest.raises(UsageError, match=r"none\.csv"):
         read_accounts(tmp_path / "none.csv")

@@ -146,6 +146,7 @@ def _finding(place: int, severity: Severity, accounts: int, size: int, *, harves
             input_tokens=size * 210,
             output_tokens=size * 1_900,
             list_price=size * 0.031,
+            currency="EUR",
             unpriced_models=("m-preview",) if place else (),
             models=(("m-large", size * 3 // 4), ("m-small", size // 4)),
             capabilities=(("reasoning", size // 2), ("coding", size // 3), ("grading", size // 6)),

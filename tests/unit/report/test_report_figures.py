@@ -88,8 +88,22 @@ def test_the_overview_pools_the_findings_that_have_no_colour_of_their_own() -> N
     assert "5 more" in said
 
 
+def test_the_narrow_overview_says_the_same_in_larger_letters() -> None:
+    findings = [(f"finding {place}", [place] * 10) for place in range(12)]
+    wide, narrow = (figures.overview(DAYS, [100] * 10, findings, prefix="o", narrow=narrow) for narrow in (False, True))
+    assert {"finding 6", "5 more"} <= set(labels(narrow))
+
+    def least(svg: str) -> float:
+        """The smallest letters, as a share of the picture's width."""
+        sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", svg)]
+        return min(sizes) / float(re.findall(r'viewBox="0 0 ([\d.]+) ', svg)[0])
+
+    assert least(narrow) > 1.5 * least(wide)
+
+
 def test_pictures_of_nothing_are_drawn() -> None:
     assert figures.overview([], [], [], prefix="o").endswith("</svg>")
+    assert figures.overview([], [], [], prefix="o", narrow=True).endswith("</svg>")
     assert figures.activity(DAYS, [0] * 10, [0] * 10, prefix="a").endswith("</svg>")
     assert figures.week([0.0] * 168, [], prefix="k").endswith("</svg>")
     assert figures.coverage([("none", 0, 0)], prefix="c").endswith("</svg>")

@@ -104,8 +104,19 @@ def test_pictures_and_tables_can_be_read_without_seeing_them(source: str) -> Non
     page = Page(source)
     assert page.named("html") == [{"lang": "en"}]
     assert all(svg.get("role") == "img" and svg.get("aria-label") for svg in page.named("svg"))
-    assert len(page.named("figure")) == len(page.named("figcaption")) == len(page.named("svg"))
+    variants = sum(place.get("class") == "when-narrow" for place in page.named("div"))
+    assert len(page.named("figure")) == len(page.named("figcaption")) == len(page.named("svg")) - variants
     assert all(header.get("scope") in {"col", "row"} for header in page.named("th"))
+
+
+def test_the_overview_has_a_variant_for_narrow_windows_and_only_one_is_shown(page: str) -> None:
+    source = page
+    classes = [place.get("class") for place in Page(source).named("div")]
+    assert classes.count("when-wide") == classes.count("when-narrow") == 1
+    assert ".when-narrow { display: none; }" in source
+    narrow = source.index("@media screen and (max-width: 560px)")
+    assert source.index(".when-wide { display: none; }") > narrow
+    assert source.index(".when-narrow { display: block; }") > narrow
 
 
 def test_hostile_text_is_shown_and_not_obeyed(nasty_page: str, nasty_texts: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from stillwatch.records.findings import Report
-from stillwatch.report import explain_text, summary_json, summary_table
+from stillwatch.report import explain_text, render_html, summary_json, summary_table, words
 
 
 def printed(renderable: RenderableType, *, colour: bool = False) -> str:
@@ -36,7 +36,7 @@ def test_a_summary_without_findings_says_so_with_its_power(empty: Report) -> Non
 
 def test_an_explanation_goes_from_the_claim_to_members_links_exchanges_and_doubts(report: Report) -> None:
     finding = report.findings[0]
-    text = printed(explain_text(finding))
+    text = printed(explain_text(finding, everything=True))
     order = [
         text.index(heading)
         for heading in (
@@ -52,8 +52,21 @@ def test_an_explanation_goes_from_the_claim_to_members_links_exchanges_and_doubt
     assert order == sorted(order)
     assert all(reading.signal in text for reading in finding.readings)
     assert all(exhibit.exchange_id in text for exhibit in finding.exhibits)
-    assert "more in members.parquet" in text
+    assert all(member.account_id in text for member in finding.members)
+    assert "--all" not in text
     assert "could not speak" in text
+
+
+def test_a_first_look_is_short_and_counts_what_it_leaves_out(report: Report) -> None:
+    finding = report.findings[0]
+    short, full = printed(explain_text(finding)), printed(explain_text(finding, everything=True))
+    assert len(short.splitlines()) < len(full.splitlines()) / 2
+    shown = sum(member.account_id in short.split("\nLinks")[0] for member in finding.members)
+    assert 0 < shown < len(finding.members)
+    assert f"and {len(finding.members) - shown} more accounts; --all shows the rest" in short
+    for axis in ("harvest", "pooling"):
+        assert f"({axis})" in short
+    assert finding.next_step.split()[0] in short
 
 
 def test_a_single_account_is_explained_without_links(report: Report) -> None:
@@ -64,7 +77,8 @@ def test_a_single_account_is_explained_without_links(report: Report) -> None:
 
 @pytest.mark.parametrize("colour", [False, True])
 def test_no_text_from_a_log_steers_the_terminal(nasty: Report, colour: bool) -> None:
-    for renderable in (summary_table(nasty), *(explain_text(finding) for finding in nasty.findings)):
+    explained = [explain_text(finding, everything=everything) for finding in nasty.findings for everything in (False, True)]
+    for renderable in (summary_table(nasty), *explained):
         text = printed(renderable, colour=colour)
         styled = re.sub(r"\x1b\[[0-9;]*m", "", text)
         assert re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", styled) is None
@@ -91,3 +105,14 @@ def test_the_json_summary_counts_what_the_report_holds(report: Report, nasty: Re
 def test_endless_numbers_do_not_break_the_json_summary(report: Report) -> None:
     endless = replace(report, findings=(replace(report.findings[0], strength=float("inf")),))
     assert json.loads(json.dumps(summary_json(endless), allow_nan=False))["findings"][0]["strength"] == "inf"
+
+
+def test_a_list_price_is_shown_with_its_currency_in_text_page_and_json(report: Report) -> None:
+    finding = report.findings[0]
+    price = f"{words.money(finding.tally.list_price, None)} EUR"
+    assert f"list price {price}" in printed(explain_text(finding))
+    assert price in render_html(report)
+    told = summary_json(report)["findings"][0]
+    assert (told["list_price"], told["currency"]) == (finding.tally.list_price, "EUR")
+    old = replace(finding, tally=replace(finding.tally, currency=None))
+    assert "EUR" not in printed(explain_text(old))

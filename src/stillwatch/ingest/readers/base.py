@@ -24,12 +24,18 @@ class Context:
         folder: see InputFile.
         default_account: account of rows whose source has none; None: there is no default.
         max_depth: bound on JSON that a source keeps in strings.
+        account_tag: see IngestSettings.
     """
 
     file: str
     folder: str
     default_account: str | None
     max_depth: int
+    account_tag: str | None = None
+
+    def tenant_names(self, usual: tuple[str, ...]) -> tuple[str, ...]:
+        """Names of tags that hold the account, the user's own first."""
+        return usual if self.account_tag is None else (self.account_tag, *usual)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

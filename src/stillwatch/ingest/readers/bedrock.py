@@ -47,7 +47,9 @@ def _read(record: Record, context: Context) -> list[Row | None]:
         "exchange_id": record.get("requestId"),
         "started_at": record.get("timestamp"),
         "account_id": pick(
-            *(tags.get(name) for name in _TENANT_NAMES), mapping(record.get("identity")).get("arn"), record.get("accountId")
+            *(tags.get(name) for name in context.tenant_names(_TENANT_NAMES)),
+            mapping(record.get("identity")).get("arn"),
+            record.get("accountId"),
         ),
         "org_id": record.get("accountId"),
         "session_id": label(pick(tags.get("sessionId"), tags.get("session_id"))),

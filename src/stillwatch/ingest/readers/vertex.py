@@ -43,7 +43,7 @@ def _read(record: Record, context: Context) -> list[Row | None]:
     meta = mapping(parse_text(record.get("metadata"), context.max_depth))
     labels = mapping(body.get("labels"))
     project = _PROJECT.search(str(record.get("endpoint")))
-    tenant = pick(*(labels.get(name) for name in _TENANT_NAMES), *(meta.get(name) for name in _TENANT_NAMES))
+    tenant = pick(*(side.get(name) for side in (labels, meta) for name in context.tenant_names(_TENANT_NAMES)))
     row = request(body) | answer(result)
     row |= {
         "exchange_id": record.get("request_id"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,41 +22,71 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _NAMED = 7
 
 
-def _legend(figure: Figure, drawn: Any) -> None:
-    """Two columns of labels at the foot of the picture."""
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.06, 0.0), "borderaxespad": 0.0, "borderpad": 0.0}
-    figure.legend(*drawn.get_legend_handles_labels(), ncols=2, frameon=False, fontsize=8.5, handlelength=1, columnspacing=1.2, **place)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Room:
+    """How much room a picture of the provider's period takes, in its own units, and how large its letters are there.
+
+    Attributes:
+        width: of the whole picture; upper, lower: heights of the panels.
+        columns, row: of the legend.
+        label: letters of a legend's label.
+        letters: size of letters; ticks: most days named on an axis.
+    """
+
+    width: int
+    upper: int
+    lower: int
+    columns: int
+    row: int
+    label: int
+    letters: float
+    ticks: int
 
 
-def overview(days: Sequence[datetime], provider: Sequence[int], findings: Sequence[tuple[str, Sequence[int]]], *, prefix: str) -> str:
+_WIDE = _Room(width=480, upper=78, lower=100, columns=2, row=15, label=40, letters=9.0, ticks=6)
+_NARROW = _Room(width=330, upper=100, lower=170, columns=1, row=18, label=38, letters=11.0, ticks=4)
+"""For a window as narrow as a telephone: taller, with one column of labels, and letters of the size that text has there."""
+
+
+def _legend(figure: Figure, drawn: Any, room: _Room) -> None:
+    """Columns of labels at the foot of the picture."""
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.06 if room is _WIDE else 0.0, 0.0), "borderaxespad": 0.0}
+    style: dict[str, Any] = {"borderpad": 0.0, "frameon": False, "handlelength": 1, "columnspacing": 1.2}
+    figure.legend(*drawn.get_legend_handles_labels(), ncols=room.columns, fontsize=room.letters - 0.5, **place, **style)
+
+
+def overview(
+    days: Sequence[datetime], provider: Sequence[int], findings: Sequence[tuple[str, Sequence[int]]], *, prefix: str, narrow: bool = False
+) -> str:
     """Exchanges per day of all findings, stacked, below the provider's total; each finding is (label, exchanges per day).
 
     The first seven findings have a colour of their own; the rest are one layer. An account in two findings counts in both.
+    `narrow` gives the variant for narrow windows.
     """
-    layers = [(short(label, 40), np.asarray(daily, float)) for label, daily in findings[:_NAMED]]
+    room = _NARROW if narrow else _WIDE
+    layers = [(short(label, room.label), np.asarray(daily, float)) for label, daily in findings[:_NAMED]]
     if len(findings) > _NAMED:
         rest = np.sum([np.asarray(daily, float) for _, daily in findings[_NAMED:]], axis=0)
         layers.append((f"{len(findings) - _NAMED:,} more", rest))
-    legend_rows = math.ceil(len(layers) / 2)
+    foot = 26 + room.row * math.ceil(len(layers) / room.columns)
 
     def paint(figure: Figure) -> None:
-        foot = 26 + 15 * legend_rows
-        upper = axes(figure, (40, foot + 138, 434, 78), grid="y")
-        lower = axes(figure, (40, foot, 434, 100), grid="y")
+        upper = axes(figure, (40, foot + room.lower + 38, room.width - 46, room.upper), grid="y")
+        lower = axes(figure, (40, foot, room.width - 46, room.lower), grid="y")
         _bars(upper, np.asarray(provider, float), OTHERS)
-        upper.set_title("All exchanges of the provider, per day", loc="left")
         floor = np.zeros(len(days))
         for place, (label, daily) in enumerate(layers):
             lower.bar(np.arange(len(days)), daily, _bar_width(len(days)), bottom=floor, color=PALETTE[place], label=label, linewidth=0)
             floor = floor + daily
-        lower.set_title("Of these, in findings (own scale)", loc="left")
-        for drawn, top in ((upper, max(provider, default=0)), (lower, float(floor.max(initial=0)))):
-            _days_axis(drawn, days, top)
+        titles = ("All exchanges of the provider, per day", "Of these, in findings (own scale)")
+        for drawn, title, top in zip((upper, lower), titles, (max(provider, default=0), float(floor.max(initial=0))), strict=True):
+            drawn.set_title(title, loc="left", fontsize=room.letters + 1)
+            _days_axis(drawn, days, top, room)
         if layers:
-            _legend(figure, lower)
+            _legend(figure, lower, room)
 
     words = f"Bars per day over {len(days)} days: all exchanges of the provider above, those of {len(findings)} findings below."
-    return picture(paint, width=480, height=26 + 15 * legend_rows + 236, prefix=prefix, words=words)
+    return picture(paint, width=room.width, height=foot + room.lower + room.upper + 58, prefix=prefix, words=words)
 
 
 def activity(days: Sequence[datetime], entity: Sequence[int], provider: Sequence[int], *, prefix: str) -> str:
@@ -111,14 +142,14 @@ def _bar_width(days: int) -> float:
     return 0.86 if days <= 60 else 1.0
 
 
-def _days_axis(drawn: Axes, days: Sequence[datetime], top: float) -> None:
-    places = list(range(0, len(days), max(1, math.ceil(len(days) / 6))))
-    drawn.set_xticks(places, [short_day(days[place]) for place in places], fontsize=9)
+def _days_axis(drawn: Axes, days: Sequence[datetime], top: float, room: _Room = _WIDE) -> None:
+    places = list(range(0, len(days), max(1, math.ceil(len(days) / room.ticks))))
+    drawn.set_xticks(places, [short_day(days[place]) for place in places], fontsize=room.letters)
     drawn.set_xlim(-0.6, max(len(days), 1) - 0.4)
     drawn.set_ylim(0, max(top, 1) * 1.08)
     step = _step(max(top, 1))
     levels = [level * step for level in range(int(max(top, 1) / step) + 1)]
-    drawn.set_yticks(levels, [compact(level) for level in levels], fontsize=9)
+    drawn.set_yticks(levels, [compact(level) for level in levels], fontsize=room.letters)
     drawn.spines["left"].set_visible(False)
     drawn.title.set_color(INK)
     drawn.tick_params(colors=SOFT)
