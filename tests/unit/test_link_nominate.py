@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from stillwatch.engines.schema import arrow_schema
+from stillwatch.link.families import families
 from stillwatch.link.linking import nominations, watch
 from stillwatch.link.nominate import NOMINATING_KINDS, Candidate, TraceRows, nominate, trace_rows
 from stillwatch.link.settings import LinkSettings
@@ -157,3 +158,15 @@ def test_watching_names_each_fingerprint_of_each_content_candidate() -> None:
 def test_nothing_is_watched_where_no_content_is_shared() -> None:
     watched, places = watch(nominate(_rows(("network", "n", range(5), 9)), _exchanges(), SETTINGS))
     assert (len(watched.keys), len(watched.members), places) == (0, 0, {})
+
+
+def test_a_family_is_watched_through_its_wordings() -> None:
+    rows = _rows(("wording", "5", range(10), 60), ("wording", "6", range(5, 15), 50), ("wording", "7", range(30, 34), 60))
+    single = nominate(rows, _exchanges(), SETTINGS)
+    candidates = [*families(single, 1000, SETTINGS), *single]
+    assert [candidate.members.tolist() for candidate in candidates if candidate.family] == [list(range(15))]
+    watched, places = watch(candidates)
+    assert watched.keys.tolist() == [5, 6, 7]
+    assert len(watched.members) == 3
+    parts = watched.families[places[0] - len(watched.members)]
+    assert {int(watched.keys[watched.traces == part][0]) for part in parts.tolist()} == {5, 6}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from stillwatch.link.profiles import (
     build_profiles,
     own_rhythm_removed,
     subject_distances,
+    volume_distances,
 )
 from stillwatch.records.tables import SKETCHED
 from stillwatch.sketch.codebook import DIMENSIONS
@@ -234,3 +236,40 @@ def test_threads_fill_the_same_arrays(threads: int) -> None:
     for one, other in ((alone.accounts, together.accounts), (alone.carriers, together.carriers)):
         for name in ("counts", "sums", "hours", "subjects", "languages"):
             assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
+def test_a_family_s_rows_are_the_sums_of_its_wordings_rows() -> None:
+    rows = _rows()
+    plain = _built(rows, 50)
+    related = _built(rows, 50, replace(WATCHED, families=[np.array([0, 1]), np.array([1])]))
+    pairs = len(plain.carrier_trace)
+    assert related.carrier_trace.tolist() == [*plain.carrier_trace.tolist(), 2, 2, 2, 2, 3, 3]
+    assert related.carrier_account.tolist() == [*plain.carrier_account.tolist(), 0, 1, 2, 3, 1, 3]
+    for name in ("counts", "sums", "hours", "subjects", "languages"):
+        before, after = getattr(plain.carriers, name), getattr(related.carriers, name)
+        assert after.dtype == before.dtype
+        assert np.array_equal(after[:pairs], before)
+        assert np.allclose(after[pairs + 1], before[1] + before[3])  # account 1, which carries both
+        assert np.allclose(after[pairs + 4], before[3])
+        assert np.allclose(after[pairs], before[0])
+
+
+def test_half_the_volume_at_the_same_pace_is_in_line_and_a_quarter_of_both_is_not() -> None:
+    hours = np.zeros((9, 240), np.uint32)
+    hours[:7, ::2] = 2
+    hours[:7, 0] = np.arange(7) + 1
+    hours[7, 120::2] = 2  # began in the middle
+    hours[8, ::8] = 2
+    moments = Moments.empty(9, 240, CELLS)
+    moments.hours[:] = hours
+    nothing = np.zeros(0, np.int64)
+    profiles = Profiles(
+        ids=np.array([str(place) for place in range(9)]),
+        accounts=moments,
+        carriers=Moments.empty(0, 240, CELLS),
+        carrier_trace=nothing,
+        carrier_account=nothing,
+        start_us=START_US,
+    )
+    far = volume_distances(profiles, np.arange(9)) > 3
+    assert far.tolist() == [False] * 8 + [True]

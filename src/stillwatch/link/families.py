@@ -19,8 +19,8 @@ from stillwatch.link.settings import LinkSettings
 MEETING = 0.25
 """Share of the smaller wording's carriers that must carry the other as well."""
 
-NATS = 14.0
-"""How unlikely that is where accounts pick wordings by popularity: one in a million for any one pair."""
+NATS = 12.0
+"""How unlikely that is where accounts pick wordings by popularity: six in a million for any one pair."""
 
 
 def families(candidates: Sequence[Candidate], accounts: int, settings: LinkSettings) -> list[Candidate]:
