@@ -64,6 +64,19 @@ def _console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, highlight=False)
 
 
+def _say_version(wanted: bool) -> None:  # noqa: FBT001 - the parser passes the flag
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    shown: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    """Finds who is distilling a language model through its API, links the accounts that act as one, and says how sure it is."""
+
+
 @app.command()
 def scan(
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Log files, folders, or quoted patterns such as 'logs/*.jsonl.gz'.")],

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from stillwatch.app.explaining import find_finding, read_run
+from stillwatch.app.explaining import exchanges_of, find_finding, read_run
 from stillwatch.cli import main
 from stillwatch.detect.tally import shipped_prices
 from stillwatch.engines.schema import arrow_schema
@@ -196,6 +196,13 @@ def test_exhibits_are_exchanges_of_members(scanned: Any) -> None:
             assert owners[exhibit.exchange_id] == exhibit.account_id
             assert exhibit.account_id in {member.account_id for member in finding.members}
             assert 0 < len(exhibit.prompt) <= 602
+
+
+def test_the_exchanges_that_explain_shows_come_from_as_many_members_as_fit(scanned: Any) -> None:
+    finding = max(scanned.report.findings, key=lambda found: len(found.members))
+    shown = exchanges_of(scanned.folder, finding, 8)
+    assert len({row["account_id"] for row in shown}) == min(8, len(finding.members))
+    assert len({row["exchange_id"] for row in shown}) == len(shown) == 8
 
 
 def test_explain_tells_finding_links_and_exchanges(scanned: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -245,6 +245,11 @@ def test_what_standard_output_could_not_take_is_a_failure() -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_the_version_is_an_option_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
 def test_the_process_ends_with_the_status_and_all_it_said() -> None:
     ended = subprocess.run([sys.executable, "-m", "stillwatch", "version"], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{__version__}\n", "")

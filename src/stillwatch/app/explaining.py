@@ -54,10 +54,16 @@ def links_of(out: Path, finding: Finding) -> list[dict[str, Any]]:
 
 
 def exchanges_of(out: Path, finding: Finding, most: int) -> list[dict[str, Any]]:
-    """The first exchanges of the finding's strongest members, from exchanges/."""
+    """Exchanges of the finding's strongest members, from exchanges/: the first of each member, then the second of each, and so on."""
+    import numpy as np
+    import pyarrow as pa
     import pyarrow.dataset as ds
 
     members = [member.account_id for member in finding.members[:20]]
     columns = ["exchange_id", "account_id", "started_at", "model_served", "input_tokens", "output_tokens", "subject"]
     table = ds.dataset(out / "exchanges", format="parquet").to_table(columns=columns, filter=ds.field("account_id").isin(members))
-    return table.sort_by([("account_id", "ascending"), ("started_at", "ascending")]).slice(0, most).to_pylist()
+    table = table.sort_by([("account_id", "ascending"), ("started_at", "ascending"), ("exchange_id", "ascending")])
+    accounts = table["account_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    starts = np.searchsorted(accounts, np.arange(len(members)))
+    turn = np.arange(len(accounts)) - starts[accounts]
+    return table.take(pa.array(np.argsort(turn, kind="stable")[:most])).to_pylist()
