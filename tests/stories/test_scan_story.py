@@ -210,8 +210,13 @@ def test_explain_tells_finding_links_and_exchanges(scanned: Any, capsys: pytest.
     account = finding.members[-1].account_id
     assert main(["explain", str(scanned.folder), finding.entity_id, "--exchanges", "3"]) == 0
     shown = capsys.readouterr().out
-    assert "Links (20 of" in shown
+    assert "--all lists them" in shown
     assert "Exchanges" in shown
+    assert main(["explain", str(scanned.folder), finding.entity_id, "--all"]) == 0
+    everything = capsys.readouterr().out
+    mine = sum(row["entity_id"] == finding.entity_id for row in scanned.rows("links.parquet"))
+    assert f"Links ({mine:,})" in everything
+    assert all(member.account_id[:12] in everything for member in finding.members)
     for name in (finding.entity_id, finding.uid, account):
         assert main(["explain", str(scanned.folder), name, "--json", "--exchanges", "3"]) == 0
         told = json.loads(capsys.readouterr().out)
