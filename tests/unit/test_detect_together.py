@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,3 +49,28 @@ def test_the_accounts_table_declares_organisations() -> None:
     organisations: list[str | None] = ["o"] * 7 + [None] * (ACCOUNTS - 7)
     assert openly_together(_rows(("tls", [0])), MEMBERS, organisations) == pytest.approx(0.7)
     assert openly_together(_rows(("tls", [0])), np.arange(20, 30), organisations) == 0.0
+
+
+def test_what_was_bought_together_is_explained_by_a_known_organisation_only() -> None:
+    network = ("network", list(range(10)))
+    assert openly_together(_rows(network, ("payment", list(range(6)))), MEMBERS) == 1.0
+    assert openly_together(_rows(network, ("signup", list(range(6)))), MEMBERS) == 1.0
+    bought = _rows(network, ("payment", list(range(6))), ("signup", list(range(4, 10))))
+    assert openly_together(bought, MEMBERS) == 0.0
+    known = _rows(network, ("payment", list(range(6))), ("signup", list(range(4, 10))), ("org", list(range(10))))
+    assert openly_together(known, MEMBERS) == 1.0
+
+
+def test_the_public_s_mail_domain_is_no_house_of_a_campaign_that_is_half_of_the_log() -> None:
+    accounts = 1000
+    domain = np.arange(200)
+    rows = TraceRows(
+        account=domain,
+        trace=np.zeros(200, np.int64),
+        count=np.ones(200, np.int64),
+        kinds=np.array(["email_domain"]),
+        values=np.array(["m"]),
+        accounts=accounts,
+    )
+    assert openly_together(rows, np.arange(150)) == 0.0
+    assert openly_together(replace(rows, accounts=4000), np.arange(150)) == 1.0

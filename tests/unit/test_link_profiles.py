@@ -12,6 +12,7 @@ import pytest
 
 from stillwatch.engines.schema import arrow_schema
 from stillwatch.errors import UnreadableInputError
+from stillwatch.link.closeness import subject_distances, volume_distances
 from stillwatch.link.likeness import by_clock
 from stillwatch.link.profiles import (
     HOUR_US,
@@ -22,8 +23,6 @@ from stillwatch.link.profiles import (
     Watched,
     build_profiles,
     own_rhythm_removed,
-    subject_distances,
-    volume_distances,
 )
 from stillwatch.records.tables import SKETCHED
 from stillwatch.sketch.codebook import DIMENSIONS
@@ -214,20 +213,20 @@ def _speaking(languages: list[int], axes: list[int]) -> Profiles:
 
 def test_another_language_is_no_distance_between_subjects() -> None:
     profiles = _speaking([1, 1, 1, 1, 8, 8, 8], [0, 0, 0, 0, 1, 1, 1])
-    assert subject_distances(profiles, np.arange(7)).tolist() == [0.0] * 7
+    assert subject_distances(profiles.accounts, np.arange(7)).tolist() == [0.0] * 7
 
 
 def test_a_member_is_measured_against_those_who_write_its_language() -> None:
     profiles = _speaking([1, 1, 1, 1, 8, 8, 8, 8], [0, 0, 0, 0, 1, 1, 1, 5])
-    found = subject_distances(profiles, np.arange(8))
+    found = subject_distances(profiles.accounts, np.arange(8))
     assert found[7] == pytest.approx(2.0)
     assert found[:7].tolist() == [0.0] * 7
 
 
 def test_the_only_speaker_of_a_language_stands_in_the_middle() -> None:
     profiles = _speaking([1, 1, 1, 1, 8], [0, 0, 0, 3, 7])
-    assert subject_distances(profiles, np.arange(5)).tolist() == pytest.approx([0.0, 0.0, 0.0, 2.0, 0.0])
-    assert subject_distances(_speaking([1, 8], [0, 1]), np.arange(2)).tolist() == [0.0, 0.0]
+    assert subject_distances(profiles.accounts, np.arange(5)).tolist() == pytest.approx([0.0, 0.0, 0.0, 2.0, 0.0])
+    assert subject_distances(_speaking([1, 8], [0, 1]).accounts, np.arange(2)).tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("threads", [2, 3, 16])
@@ -271,5 +270,5 @@ def test_half_the_volume_at_the_same_pace_is_in_line_and_a_quarter_of_both_is_no
         carrier_account=nothing,
         start_us=START_US,
     )
-    far = volume_distances(profiles, np.arange(9)) > 3
+    far = volume_distances(profiles.accounts, np.arange(9)) > 3
     assert far.tolist() == [False] * 8 + [True]

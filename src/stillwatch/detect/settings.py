@@ -45,7 +45,7 @@ class DetectSettings:
     public_share: float = 0.5
     pools: int = 400
     agreeing_level: float = 0.05
-    open_customer: float = 0.5
+    open_customer: float = 0.75
     clear_exchanges: int = 500
     detailed: int = 25
     licence_phrases: tuple[str, ...] = ("under licence", "under license", "licensed training", "licensed distillation", "under contract")

@@ -31,8 +31,12 @@ def families(candidates: Sequence[Candidate], accounts: int, settings: LinkSetti
     found: list[Candidate] = []
     for part in range(int(label.max()) + 1):
         parts = [candidates[place] for place in np.flatnonzero(label == part).tolist()]
-        if len(parts) > 1:
-            found.append(_union(parts, accounts))
+        if len(parts) < 2:
+            continue
+        union = _union(parts, accounts)
+        # one of them may have all the carriers already
+        if all(len(part.members) < len(union.members) for part in parts):
+            found.append(union)
     return found
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.link.profiles import Profiles, own_rhythm_removed, subject_distances, volume_distances
+from stillwatch.link.closeness import clock_scores, speaking, subject_distances, volume_distances
+from stillwatch.link.profiles import Profiles
 from stillwatch.link.settings import LinkSettings
 from stillwatch.link.validate import Tested
 from stillwatch.stats.ranks import average_ranks
@@ -34,23 +35,20 @@ def held_members(test: Tested, profiles: Profiles, ask: Callable[[set[int]], Tes
 
 
 def farness(test: Tested, profiles: Profiles, settings: LinkSettings) -> npt.NDArray[np.float64]:
-    """[m] how far each member lies from the others, as the sum of its ranks in the agreeing aspects that one account can show."""
+    """[m] how far each member lies from the others, as the sum of its ranks in the agreeing aspects that one account can show.
+
+    Members whom no exchange speaks for lie furthest.
+    """
     members = test.candidate.members
-    total = np.zeros(len(members))
+    moments, rows = speaking(test, profiles, members)
+    told = rows >= 0
+    distances: dict[str, Callable[[], npt.NDArray[np.float64]]] = {
+        "subjects": lambda: subject_distances(moments, rows[told]),
+        "volume": lambda: volume_distances(moments, rows[told]),
+        "lockstep": lambda: -clock_scores(moments, rows[told], profiles.start_us),
+    }
+    total = np.where(told, 0.0, np.inf)
     for aspect, p_value in test.p_values.items():
-        if p_value <= settings.aspect_level and aspect in _DISTANCES:
-            total += average_ranks(_DISTANCES[aspect](profiles, members))
+        if p_value <= settings.aspect_level and aspect in distances and told.any():
+            total[told] += average_ranks(distances[aspect]())
     return total
-
-
-def _by_clock(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    residual = own_rhythm_removed(profiles.accounts.hours[members], profiles.start_us)
-    squares = (residual**2).sum(axis=1)
-    return -(residual @ residual.sum(axis=0) - squares) / np.maximum(np.sqrt(squares), 1e-9)
-
-
-_DISTANCES: dict[str, Callable[[Profiles, npt.NDArray[np.int64]], npt.NDArray[np.float64]]] = {
-    "subjects": subject_distances,
-    "volume": volume_distances,
-    "lockstep": _by_clock,
-}

@@ -14,7 +14,7 @@ from stillwatch.link.membership import weigh
 from stillwatch.link.nominate import CONTENT_KINDS, Candidate, TraceRows, nominate
 from stillwatch.link.profiles import Profiles, Watched
 from stillwatch.link.settings import LinkSettings
-from stillwatch.link.settle import corroborated, settle
+from stillwatch.link.settle import settle
 from stillwatch.link.validate import Sides, Tested, Validator
 from stillwatch.stats.multiplicity import benjamini_hochberg
 
@@ -26,7 +26,8 @@ class Linked:
     Attributes:
         groups: accounts that act as one, most certain first.
         tested: every candidate with its q-value, also those that turned out to be independent customers.
-        suspects: [A] accounts in any corroborated candidate, also those too weak to be named; they are no baseline for others.
+        suspects: [A] accounts that stood in a block, also those too weak to be named; they are no baseline for others. Those who share
+            a popular attribute with a campaign, and behave as anybody once the campaign is set aside, are none.
         untested: nominations beyond the limit of the settings.
     """
 
@@ -87,12 +88,10 @@ def link_accounts(
     tested += [validator.test(candidate, None) for candidate in alike_candidates(profiles, settings, generator)]
     judged = _with_q_values(tested)
     carriers = [_rows_of(profiles, watched, index) for index in range(len(tested))]
-    blocks = settle(judged, validator, carriers, lambda block: set(weigh(block, rows, profiles, settings)[0].tolist()), settings)
+    blocks, suspected = settle(judged, validator, carriers, lambda block: set(weigh(block, rows, profiles, settings)[0].tolist()), settings)
     groups = form_groups(blocks, rows, profiles, settings)
     suspects = np.zeros(len(profiles.ids), np.bool_)
-    for test, q_value in judged:
-        if corroborated(test, q_value, settings):
-            suspects[test.candidate.members] = True
+    suspects[sorted(suspected)] = True
     return Linked(groups=tuple(groups), tested=tuple(judged), suspects=suspects, untested=untested)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from stillwatch.link.closeness import clock_scores, speaking, subject_distances, volume_distances
 from stillwatch.link.nominate import CONTENT_KINDS, SHARED_KINDS, TraceRows
-from stillwatch.link.profiles import Profiles, own_rhythm_removed, subject_distances, volume_distances
+from stillwatch.link.profiles import Moments, Profiles
 from stillwatch.link.settings import LinkSettings
 from stillwatch.link.validate import Tested
 
@@ -20,6 +22,12 @@ PUBLIC = 3
 
 SURE = 0.001
 """P-value of a likeness from which every single member is expected to show it; a fainter one is true of most only."""
+
+NEARLY_ALL = 0.8
+"""Share of the members that must share infrastructure before it counts against one that he does not."""
+
+FAR_VOLUME, FAR_SUBJECT, IN_STEP = 3.0, 6.0, 3.0
+"""Robust deviations from which a member is out of line in volume and subject; deviations by which the typical member is surely in step."""
 
 LEAST_SPREAD = 0.01
 """Of squared distances between subjects: a block of twins does not make an outsider of a cousin."""
@@ -89,33 +97,40 @@ def _consistency(
 
     A likeness of the whole may be owed to most of its members; one who does not share it loses weight, and may be pruned.
     """
-    found = block.tested[0].p_values
-    agreed = {aspect for aspect, p_value in found.items() if p_value <= SURE}
+    main = block.tested[0]
     factor = np.ones(len(members))
-    if "infrastructure" in agreed:
+    if main.p_values.get("infrastructure", 1.0) <= SURE:
         shared = np.asarray((_shared_ties(rows, members, at_least=2) > 0).sum(axis=1)).ravel()
-        factor[shared < 0.5 * np.median(shared)] *= OUT_OF_LINE
-    # to lie three deviations off in volume is rare in any group; to be off beat for a while is not
-    if found.get("volume", 1.0) <= settings.aspect_level:
-        factor[volume_distances(profiles, members) > 3] *= OUT_OF_LINE
-    if "subjects" in agreed:
-        factor[_far_off(profiles, members)] *= OUT_OF_LINE
-    if "lockstep" in agreed:
-        residual = own_rhythm_removed(profiles.accounts.hours[members], profiles.start_us)
-        together = residual @ (residual.sum(axis=0)) - (residual**2).sum(axis=1)
-        factor[together <= 0] *= OUT_OF_LINE
+        # what half of a crew shares is no mark of the other half
+        if np.quantile(shared, 1 - NEARLY_ALL) > 0:
+            factor[shared < 0.5 * np.median(shared)] *= OUT_OF_LINE
+    moments, places = speaking(main, profiles, members)
+    told = np.flatnonzero(places >= 0)
+    if len(told) >= settings.smallest_group:
+        for out in _out_of_line(main, moments, places[told], profiles.start_us, settings):
+            factor[told[out]] *= OUT_OF_LINE
     known = public_prompts(rows, members, exchanges)
     if np.median(known) < settings.public_share:
         factor[known >= settings.public_share] *= OUT_OF_LINE
     return factor
 
 
-def _far_off(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """[m] whether a member's subjects lie much further from the block's centre than its other members' do."""
-    distance = subject_distances(profiles, members)
-    middle = np.median(distance)
-    spread = 1.4826 * np.median(np.abs(distance - middle))
-    return distance > middle + 6 * max(spread, LEAST_SPREAD)
+def _out_of_line(
+    main: Tested, moments: Moments, rows: npt.NDArray[np.int64], start_us: int, settings: LinkSettings
+) -> Iterator[npt.NDArray[np.bool_]]:
+    """Per likeness that each single member should show, the rows that do not."""
+    # to lie three deviations off in volume is rare in any group; to be off beat for a while is not
+    if main.p_values.get("volume", 1.0) <= settings.aspect_level:
+        yield volume_distances(moments, rows) > FAR_VOLUME
+    if main.p_values.get("subjects", 1.0) <= SURE:
+        distance = subject_distances(moments, rows)
+        middle = np.median(distance)
+        spread = 1.4826 * np.median(np.abs(distance - middle))
+        yield distance > middle + FAR_SUBJECT * max(spread, LEAST_SPREAD)
+    if main.p_values.get("lockstep", 1.0) <= SURE:
+        scores = clock_scores(moments, rows, start_us)
+        # where the typical member is far in step, one who is not at all stands out; where it is faintly, chance alone does that
+        yield (scores <= 0) & (np.median(scores) >= IN_STEP)
 
 
 def public_prompts(rows: TraceRows, members: npt.NDArray[np.int64], exchanges: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -34,6 +34,10 @@ SHARED_KINDS = (
 NOMINATING_KINDS = tuple(kind for kind in SHARED_KINDS if kind not in ("user_agent", "asn"))
 """A client library or a network operator is a fact about the market: it weighs in a group's infrastructure, but it nominates nobody."""
 
+MARKET_KINDS = ("tls", "parameters", "email_domain")
+POPULAR, FEW_SHARING = 0.05, 30
+"""What so large a share of all accounts has (and more than a few accounts) is a fact about the market as well, in these kinds."""
+
 SAME_CARRIERS = 0.6
 """Jaccard overlap of carriers above which two traces are one nomination."""
 
@@ -114,7 +118,9 @@ def trace_rows(traces: pa.Table, ids: npt.NDArray[np.str_]) -> TraceRows:
 def nominate(rows: TraceRows, exchanges: npt.NDArray[np.int64], settings: LinkSettings) -> list[Candidate]:
     """Candidates from shared traces, the most telling first; `exchanges` [A] counts each account's exchanges."""
     content = _content_traces(rows, exchanges, settings)
-    shared = np.flatnonzero((rows.sharing >= settings.smallest_group) & np.isin(rows.kinds, NOMINATING_KINDS))
+    sharing = rows.sharing
+    rare = ~np.isin(rows.kinds, MARKET_KINDS) | (sharing <= max(FEW_SHARING, POPULAR * rows.accounts))
+    shared = np.flatnonzero((sharing >= settings.smallest_group) & np.isin(rows.kinds, NOMINATING_KINDS) & rare)
     found = [*_merged(rows, content, settings), *_merged(rows, shared, settings)]
     found.sort(key=lambda candidate: (candidate.kind not in CONTENT_KINDS, -candidate.worth * len(candidate.members)))
     return _distinct(found)

@@ -30,12 +30,6 @@ MAX_HOURS = 24 * 92
 LONG = 252
 """Hours of activity, a week and a half, from which habits are told by the hour of the week: the account's own weekend is among them."""
 
-LEAST_DEVIATION = 0.15
-"""Of log volumes: members of a block of exact quotas are not out of line for a few exchanges."""
-
-LEAST_SPEAKERS = 3
-"""Members of one language from which their median says what is usual among them."""
-
 QUANTUM = 127.0
 """What a subject vector's component of 1 is stored as."""
 
@@ -236,41 +230,6 @@ def _around(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """[R, H] the sum over the hour itself and the twelve on either side of it."""
     summed = np.cumsum(np.pad(values, ((0, 0), (13, 12))), axis=1, dtype=np.float64)
     return (summed[:, 25:] - summed[:, :-25]).astype(np.float32)
-
-
-def volume_distances(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """[m] robust deviations of each member's volume from the median member's, by its total or by its daily pace, whichever is nearer.
-
-    An account that takes a stopped one's place in the middle of the log sends half as much, at the same pace.
-    """
-    hours = profiles.accounts.hours[members]
-    active = hours > 0
-    span = np.maximum(24, hours.shape[1] - active.argmax(axis=1) - active[:, ::-1].argmax(axis=1)) / 24
-    total = np.log(np.maximum(hours.sum(axis=1, dtype=np.float64), 1))
-    found: list[npt.NDArray[np.float64]] = []
-    for logs in (total, total - np.log(span)):
-        off = np.abs(logs - np.median(logs))
-        found.append(off / max(LEAST_DEVIATION, 1.4826 * float(np.median(off))))
-    return np.minimum(*found)
-
-
-def subject_distances(profiles: Profiles, members: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """[m] squared distance of each member's mean subject from the median of the members that write its language, sampling noise taken off.
-
-    Another language is no distance: members of a language that fewer than LEAST_SPEAKERS share stand in the middle.
-    """
-    counts = np.maximum(profiles.accounts.counts[members].astype(np.float64), 2)
-    means = profiles.accounts.sums[members] / counts[:, None]
-    noise = (1 - (means**2).sum(axis=1)) / (counts - 1)
-    language = profiles.accounts.languages[members].argmax(axis=1)
-    found = np.full(len(members), np.nan)
-    for value in np.unique(language):
-        inside = language == value
-        if inside.sum() >= LEAST_SPEAKERS:
-            found[inside] = ((means[inside] - np.median(means[inside], axis=0)) ** 2).sum(axis=1) - noise[inside]
-    unknown = np.isnan(found)
-    found[unknown] = 0.0 if unknown.all() else np.median(found[~unknown])
-    return found
 
 
 def _arrays(moments: Moments) -> tuple[Any, ...]:

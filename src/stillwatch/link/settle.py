@@ -40,8 +40,8 @@ def settle(
     carriers: list[npt.NDArray[np.int64] | None],
     pruned: Callable[[Block], set[int]],
     settings: LinkSettings,
-) -> list[Block]:
-    """Blocks of accounts; no account is in two.
+) -> tuple[list[Block], set[int]]:
+    """Blocks of accounts, no account in two; and all accounts that ever stood in one, those too weak to be named as well.
 
     Args:
         judged: candidates with their q-values.
@@ -51,6 +51,7 @@ def settle(
         settings: levels and bounds.
     """
     blocks: list[Block] = []
+    suspects: set[int] = set()
     valid = [pair for pair in enumerate(judged) if corroborated(*pair[1], settings)]
     strict = settings.level / max(1, len(valid))
     for index, (test, q_value) in sorted(valid, key=lambda pair: _precedence(pair[1][0])):
@@ -58,6 +59,7 @@ def settle(
         rest = members.difference(*(block.members for block in blocks))
         if rest == members:
             held = held_members(test, validator.profiles, _asker(test, validator, carriers[index], settings), settings)
+            suspects |= held
             _place(blocks, Block(members=held, tested=[test], q_value=q_value), pruned)
             continue
         again = _again(test, rest, validator, carriers[index], settings)
@@ -69,11 +71,13 @@ def settle(
             small = test.candidate.kind in CONTENT_KINDS and len(rest) <= REMNANT * len(members)
             if stands or small:
                 home.members |= rest
+                suspects |= rest
             home.members = pruned(home)
         elif stands and again is not None:
             held = held_members(again, validator.profiles, _asker(test, validator, carriers[index], settings), settings)
+            suspects |= held
             _place(blocks, Block(members=held, tested=[again], q_value=q_value), pruned)
-    return [block for block in blocks if block.members]
+    return [block for block in blocks if block.members], suspects
 
 
 def _joined(blocks: list[Block], homes: list[Block]) -> Block:
@@ -131,11 +135,11 @@ def corroborated(test: Tested, q_value: float, settings: LinkSettings) -> bool:
     return q_value <= settings.level and agreeing >= settings.corroborations and telling
 
 
-def _precedence(test: Tested) -> tuple[int, float, int]:
-    """Shared wording before shared infrastructure before mere likeness; then the more certain; then the larger."""
+def _precedence(test: Tested) -> tuple[int, float, int, bytes]:
+    """Shared wording before shared infrastructure before mere likeness; then the more certain; then the larger; then by who they are."""
     candidate = test.candidate
     order = 0 if candidate.kind in CONTENT_KINDS else (1 if candidate.traces else 2)
-    return (order, test.p_value if test.p_value is not None else 2.0, -len(candidate.members))
+    return (order, test.p_value if test.p_value is not None else 2.0, -len(candidate.members), candidate.members.tobytes())
 
 
 def _part(candidate: Candidate, kept: set[int]) -> Candidate:

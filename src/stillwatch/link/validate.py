@@ -11,7 +11,7 @@ Null hypothesis: given the shared trace, the accounts are independent customers,
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,7 @@ class Tested:
         p_value: of all of them together; None: fewer than the needed aspects could be tested.
         silent: per aspect that could not be tested, why.
         levels: per aspect, the candidate's statistic and the median of the random sets'.
+        carriers: the rows of the profiles' carriers that spoke for the candidate; None: whole accounts did.
     """
 
     candidate: Candidate
@@ -62,6 +63,7 @@ class Tested:
     p_value: float | None
     silent: dict[str, str]
     levels: dict[str, tuple[float, float]]
+    carriers: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +132,10 @@ class Validator:
         `carriers` are its rows in `profiles.carriers`, None to use whole accounts; `whole` are the accounts of the candidate that it is a
         part of, None if it is one itself.
         """
-        self._carrying = candidate.members if whole is None else whole
+        return replace(self._tested(candidate, carriers, candidate.members if whole is None else whole), carriers=carriers)
+
+    def _tested(self, candidate: Candidate, carriers: npt.NDArray[np.int64] | None, whole: npt.NDArray[np.int64]) -> Tested:
+        self._carrying = whole
         # every candidate has draws of its own, so that its answer does not depend on which others are asked
         digest = hashlib.sha256(candidate.members.tobytes()).hexdigest()
         self._generator = seeds.generator(self._seed, f"{candidate.kind}/{digest}")
