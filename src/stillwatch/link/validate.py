@@ -195,12 +195,14 @@ class Validator:
         return float(counts.sum() * (counts.sum() - 1)) / colliding if colliding > 0 else float(counts.sum())
 
     def _shared_task(self, candidate: Candidate) -> float:
-        """Share of the candidate's exchanges whose prompt another of its accounts sent as well: a test set or an assignment, not a list."""
-        inside = np.zeros(self._prompts.shape[0], bool)
-        inside[candidate.members] = True
+        """The typical member's share of exchanges whose prompt another member sent as well: a test set or an assignment, not a list.
+
+        A median over members: five evaluators among eighty accounts of one list must not make a test set of it.
+        """
         counts = self._prompts[candidate.members]
-        sharing = np.asarray((counts > 0).sum(axis=0)).ravel()
-        return float(counts[:, sharing >= 2].sum()) / max(1.0, float(self._exchanges[inside].sum()))
+        sharing = np.asarray((counts > 0).sum(axis=0)).ravel() >= 2
+        shared = np.asarray(counts[:, sharing].sum(axis=1), np.float64).ravel()
+        return float(np.median(shared / np.maximum(self._exchanges[candidate.members], 1)))
 
     def _unheard(self, aspect: str) -> bool:
         """Whether the log carries nothing that the aspect could be read from."""
