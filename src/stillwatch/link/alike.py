@@ -22,6 +22,9 @@ NEIGHBOURS = 12
 MOST_ACCOUNTS = 30_000
 """Accounts compared with each other, most active first: bounds the work to a few seconds."""
 
+BROAD_SHARE = 0.5
+"""Of the breadth of its language's whole traffic, that an account needs to count as broad where the language has few cells."""
+
 SMALLEST_COMMUNITY = 5
 """Accounts of the smallest community that is a candidate; four accounts are alike by chance in any log."""
 
@@ -59,7 +62,8 @@ def _by_subject(profiles: Profiles, settings: LinkSettings, generator: np.random
     totals = counts.sum(axis=1)
     pairs = np.maximum(totals * (totals - 1), 1)
     collision = (counts * (counts - 1)).sum(axis=1) / pairs
-    broad = (totals >= 2 * settings.least_exchanges) & (collision > 0) & (collision <= 1 / settings.broad_subjects)
+    enough = np.minimum(settings.broad_subjects, BROAD_SHARE * _breadth_of_language(profiles, counts))
+    broad = (totals >= 2 * settings.least_exchanges) & (collision > 0) & (collision * enough <= 1)
     chosen = _most_active(np.flatnonzero(broad), totals, MOST_ACCOUNTS)
     if len(chosen) < settings.smallest_group:
         return []
@@ -74,6 +78,15 @@ def _by_subject(profiles: Profiles, settings: LinkSettings, generator: np.random
         near = distance <= settings.alike + np.sqrt(noise[block, None] * noise[None, :])
         edges.append(_nearest(distance, near, start))
     return _communities("subjects", np.concatenate(edges), chosen, profiles, generator, settings, frozenset({"subjects"}))
+
+
+def _breadth_of_language(profiles: Profiles, counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """[A] effective number of subjects of all exchanges in each account's language; a language that few write has few cells."""
+    language = profiles.accounts.languages.argmax(axis=1)
+    whole = np.zeros((int(language.max(initial=0)) + 1, counts.shape[1]))
+    np.add.at(whole, language, counts)
+    shares = whole / np.maximum(whole.sum(axis=1, keepdims=True), 1)
+    return (1 / np.maximum((shares**2).sum(axis=1), 1e-9))[language]
 
 
 def _by_clock(profiles: Profiles, settings: LinkSettings, generator: np.random.Generator) -> list[Candidate]:
