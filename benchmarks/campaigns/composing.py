@@ -16,7 +16,8 @@ from stillwatch.stats.seeds import generator
 DAYS = 6
 RELEASE_DAY = 3
 RELEASE_AT = RELEASE_DAY * DAY + 9 * 3600
-PAYLOAD_SHARE = 0.7
+PAYLOAD_SHARE = 0.6
+ORGANIC_PAYLOAD_SHARE = 0.3
 COVER_SHARE = 0.3
 PRODUCT_TEMPLATES, LATE_TEMPLATES = 45, 8
 MAIN_CORPUS = 0.8
@@ -88,7 +89,7 @@ class Stock:
         people: by (corpus, Chinese or not), what people write, a part of each payload corpus included.
         payload: by Chinese or not, what campaigns send.
         products, late, cover: a template's rows each; `late` appears at the end of the log only, `cover` hides campaigns.
-        chat_cover: conversations that hide campaigns or that a relay passes on.
+        chat_cover: by Chinese or not, conversations that hide campaigns or that a relay passes on.
     """
 
     people: dict[tuple[str, bool], Deck]
@@ -96,7 +97,7 @@ class Stock:
     products: list[IntRows]
     late: list[IntRows]
     cover: list[IntRows]
-    chat_cover: Deck
+    chat_cover: dict[bool, Deck]
 
 
 def conversations(corpora: Corpora, rows: IntRows) -> list[IntRows]:
@@ -110,32 +111,45 @@ def conversations(corpora: Corpora, rows: IntRows) -> list[IntRows]:
 def stock(corpora: Corpora, seed: int) -> Stock:
     """The decks of one log: payload, people and cover share no row."""
     draw = generator(seed, "stock")
-    chats: list[IntRows] = conversations(corpora, corpora.rows(corpora.split.organic))
-    payload: list[IntRows] = []
-    for name in corpora.split.payload:
-        rows = draw.permutation(corpora.rows([name]))
-        cut = int(len(rows) * PAYLOAD_SHARE)
-        payload.append(rows[:cut])
-        chats.extend(rows[cut:, None])
+    chats, payload = _parted(corpora, draw)
     order = draw.permutation(len(chats)).tolist()
     cut = int(len(chats) * COVER_SHARE)
     cover, people = [chats[place] for place in order[:cut]], [chats[place] for place in order[cut:]]
     decks: dict[tuple[str, bool], list[IntRows]] = {}
     for chunk in people:
         decks.setdefault((str(corpora.corpus[chunk[0]]), bool(corpora.chinese[chunk[0]])), []).append(chunk)
-    sent = np.concatenate(payload)
     templates = [corpora.rows([name]) for name in draw.permutation(corpora.templates()).tolist()]
     first, second = PRODUCT_TEMPLATES, PRODUCT_TEMPLATES + LATE_TEMPLATES
     return Stock(
         people={key: Deck(f"people/{key[0]}", chunks, draw) for key, chunks in sorted(decks.items())},
-        payload={flag: Deck("payload", [sent[corpora.chinese[sent] == flag]], draw) for flag in (False, True)}
-        if len(sent)
-        else {},
+        payload={flag: Deck("payload", [payload[corpora.chinese[payload] == flag]], draw) for flag in (False, True)},
         products=templates[:first],
         late=templates[first:second],
         cover=templates[second:],
-        chat_cover=Deck("chat cover", cover, draw),
+        chat_cover={
+            flag: Deck("chat cover", [chunk for chunk in cover if bool(corpora.chinese[chunk[0]]) == flag], draw) for flag in (False, True)
+        },
     )
+
+
+def _parted(corpora: Corpora, draw: np.random.Generator) -> tuple[list[IntRows], IntRows]:
+    """Chunks for honest people, and shuffled rows for campaigns; both have a part of every corpus that either has.
+
+    Otherwise the corpus alone would give a campaign away: lists that are distilled do mix made tasks with what people asked.
+    """
+    chats: list[IntRows] = []
+    payload: list[IntRows] = []
+    for name in corpora.split.payload:
+        rows = draw.permutation(corpora.rows([name]))
+        cut = int(len(rows) * PAYLOAD_SHARE)
+        payload.append(rows[:cut])
+        chats.extend(rows[cut:, None])
+    for chunk in conversations(corpora, corpora.rows(corpora.split.organic)):
+        if draw.random() < ORGANIC_PAYLOAD_SHARE:
+            payload.append(chunk)
+        else:
+            chats.append(chunk)
+    return chats, draw.permutation(np.concatenate(payload)) if payload else np.zeros(0, np.int64)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -29,8 +29,8 @@ KINDS: dict[str, str] = {
     "migration": "customers who move to another key: one account stops, the next goes on",
     "late_workload": "products that appear on the last two days only",
 }
-_PER_PERSON = 9
-_LARGEST_SHARE = 1.1
+_PER_PERSON = 11
+_SPREAD = 1.3
 _SESSIONS_OF_TEXT = 0.04
 _POPULAR = 1_400
 
@@ -59,7 +59,7 @@ def _everyone(composer: Composer) -> None:
 
 
 def _size(composer: Composer) -> int:
-    return max(2, min(120, round(_PER_PERSON * composer.draw.lognormal(-_LARGEST_SHARE**2 / 2, _LARGEST_SHARE))))
+    return max(2, min(160, round(_PER_PERSON * composer.draw.lognormal(-_SPREAD**2 / 2, _SPREAD))))
 
 
 def _machines(composer: Composer) -> None:

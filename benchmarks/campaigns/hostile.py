@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
+from numpy.typing import NDArray
 
 from campaigns.composing import DAYS, Composer, Floats, IntRows, Parcel, chinese_share
 from campaigns.errors import UnfillableCellError
@@ -17,6 +18,7 @@ from stillwatch.simulate.world import Paraphrase, Tactic
 CAMPAIGN = "hidden"
 FIRST_DAY = 1
 LOCKSTEP_SPREAD_SECONDS = 20.0
+LENGTH_BLUR = 0.8
 WORDINGS = {Tactic.FIXED_PROMPT: 1, Tactic.REASONING_ELICITATION: 8, Tactic.GRADING_AND_CLEANING: 3, Tactic.HEAVY_ACCOUNT: 4, Tactic.PROBE_THEN_SCALE: 3}
 BANKS: dict[Tactic, dict[str, Bank]] = {
     Tactic.FIXED_PROMPT: EXTRACT,
@@ -58,8 +60,11 @@ class Scheme:
 def compose_hostile(composer: Composer, scheme: Scheme, seed: int) -> None:
     """The campaign's accounts; raises UnfillableCellError, before any is made, where the rows do not suffice."""
     own = round(scheme.requests * (1 - scheme.dilution))
-    payload = _payload(composer, scheme, own)
-    covers = _covers(composer, scheme.accounts, scheme.requests - own)
+    covered = scheme.requests - own
+    chinese = _languages(composer, scheme, own, covered)
+    passed_on = scheme.tactic in PASSED_ON
+    payload = _passed_on(composer, scheme, own, chinese) if passed_on else _payload(composer, own, chinese)
+    covers = _covers(composer, covered, chinese)
     dress = _dressing(composer, scheme)
     slots = np.sort(composer.draw.uniform(0, DAY, max(4, round(scheme.requests_per_day * 2))))
     bank = BANKS.get(scheme.tactic, {}).get(composer.corpora.split.name)
@@ -70,41 +75,63 @@ def compose_hostile(composer: Composer, scheme: Scheme, seed: int) -> None:
         _name_sessions(composer)
 
 
-def _payload(composer: Composer, scheme: Scheme, own: int) -> list[IntRows]:
-    """The rows that each account harvests with; each account keeps to one language, as often as honest ones do."""
-    if scheme.tactic in PASSED_ON:
-        return _passed_on(composer, scheme, own)
-    decks = composer.stock.payload
-    needed, left = own * scheme.accounts, {flag: decks[flag].left if flag in decks else 0 for flag in (True, False)}
-    if needed > sum(left.values()):
-        raise UnfillableCellError(f"the campaign needs {needed:,} payload rows, the corpora of this split have {sum(left.values()):,}")
-    chinese = round(chinese_share(composer.corpora, composer.parcels) * scheme.accounts)
+def _languages(composer: Composer, scheme: Scheme, own: int, covered: int) -> NDArray[np.bool_]:
+    """Which accounts write Chinese: as many as among honest ones, as far as the rows go; an account keeps to one language."""
+    payload = composer.stock.chat_cover if scheme.tactic in PASSED_ON else composer.stock.payload
+    wanted = round(chinese_share(composer.corpora, composer.parcels) * scheme.accounts)
     if own:
-        chinese = min(max(chinese, scheme.accounts - left[False] // own), left[True] // own)
-    flags = composer.draw.permutation(np.arange(scheme.accounts) < chinese).tolist()
-    return [decks[flag].take(own) for flag in flags]
+        wanted = min(max(wanted, scheme.accounts - payload[False].left // own), payload[True].left // own)
+    if covered:
+        wanted = min(wanted, composer.stock.chat_cover[True].left // covered)
+    return composer.draw.permutation(np.arange(scheme.accounts) < wanted)
 
 
-def _passed_on(composer: Composer, scheme: Scheme, own: int) -> list[IntRows]:
+def _payload(composer: Composer, own: int, chinese: NDArray[np.bool_]) -> list[IntRows]:
+    """The rows that each account harvests with: the list is dealt out in batches of loosely like length.
+
+    As honest accounts do, one account then sends shorter prompts than another: a list dealt out blindly gives all the same mean.
+    """
+    parts: list[IntRows] = [np.zeros(0, np.int64)] * len(chinese)
+    for flag in (False, True):
+        places = np.flatnonzero(chinese == flag)
+        rows = composer.stock.payload[flag].take(own * len(places))
+        lengths = np.log([len(text) + 1.0 for text in composer.corpora.prompts[rows]])
+        blurred = lengths + composer.draw.normal(0, LENGTH_BLUR * (lengths.std() if len(rows) else 0.0), len(rows))
+        batches = rows[np.argsort(blurred, kind="stable")].reshape(len(places), own) if len(places) else []
+        for place, batch in zip(composer.draw.permutation(places).tolist(), batches, strict=True):
+            parts[place] = composer.draw.permutation(batch)
+    return parts
+
+
+def _passed_on(composer: Composer, scheme: Scheme, own: int, chinese: NDArray[np.bool_]) -> list[IntRows]:
     """Conversations of many end users: turn by turn through whichever account is next (relay), or dealt out (replay)."""
-    rows = composer.stock.chat_cover.take(own * scheme.accounts)
-    if scheme.tactic is Tactic.RELAY:
-        return [rows[place :: scheme.accounts] for place in range(scheme.accounts)]
-    return list(composer.draw.permutation(rows).reshape(scheme.accounts, own))
+    parts: list[IntRows] = [np.zeros(0, np.int64)] * len(chinese)
+    for flag in (False, True):
+        places = np.flatnonzero(chinese == flag).tolist()
+        rows = composer.stock.chat_cover[flag].take(own * len(places))
+        rows = rows if scheme.tactic is Tactic.RELAY else composer.draw.permutation(rows)
+        for turn, place in enumerate(places):
+            parts[place] = rows[turn :: len(places)]
+    return parts
 
 
-def _covers(composer: Composer, accounts: int, rows: int) -> list[IntRows]:
-    """Honest traffic for each account: one person's, or one product's that no other account has."""
+def _covers(composer: Composer, rows: int, chinese: NDArray[np.bool_]) -> list[IntRows]:
+    """Honest traffic for each account, in its language: one person's, or one product's that no other account has."""
+    covers: list[IntRows] = [np.zeros(0, np.int64)] * len(chinese)
     if rows == 0:
-        return [np.zeros(0, np.int64)] * accounts
+        return covers
+    for place in np.flatnonzero(chinese).tolist():
+        covers[place] = composer.stock.chat_cover[True].take(rows)
+    places = composer.draw.permutation(np.flatnonzero(~chinese)).tolist()
     whole = [template for template in composer.stock.cover if len(template) >= rows]
-    people = composer.stock.chat_cover
+    people = composer.stock.chat_cover[False]
     able = people.left // rows
-    if able + len(whole) < accounts:
-        raise UnfillableCellError(f"{accounts} accounts need {rows} rows of cover each; it is there for {able + len(whole)}")
-    talkers = min(able, max(accounts - len(whole), accounts // 2))
-    covers = [people.take(rows) for _ in range(talkers)] + [template[:rows] for template in whole[: accounts - talkers]]
-    return [covers[place] for place in composer.draw.permutation(accounts).tolist()]
+    if able + len(whole) < len(places):
+        raise UnfillableCellError(f"{len(places)} accounts need {rows} rows of cover each; there are enough for {able + len(whole)}")
+    talkers = min(able, max(len(places) - len(whole), len(places) // 2))
+    for turn, place in enumerate(places):
+        covers[place] = people.take(rows) if turn < talkers else whole[turn - talkers][:rows]
+    return covers
 
 
 def _dressing(composer: Composer, scheme: Scheme) -> list[Callable[[Identity], Identity] | None]:
