@@ -83,7 +83,18 @@ def _volumes() -> list[Cell]:
     """Accounts by rate, as far as the corpora go; cells that they cannot fill are told as such."""
     wanted = [
         *((1, 5, 4), (1, 26, 4), (1, 100, 4), (10, 5, 4), (10, 26, 4), (10, 100, 4), (10, 700, 4)),
-        *((100, 5, 4), (100, 100, 4), (100, 700, 4), (1_000, 5, 1), (1_000, 5, 2), (1_000, 26, 4), (1_000, 100, 4), (1_000, 700, 4)),
+        *(
+            (10, 700, 1),
+            (100, 5, 4),
+            (100, 100, 1),
+            (100, 100, 4),
+            (100, 700, 4),
+            (1_000, 5, 1),
+            (1_000, 5, 2),
+            (1_000, 26, 4),
+            (1_000, 100, 4),
+            (1_000, 700, 4),
+        ),
     ]
     return [
         Cell(
@@ -184,7 +195,13 @@ REACH: tuple[Reach, ...] = (
         least=0.95,
         precision=0.99,
     ),
-    Reach(words="dealt-out list, 100 accounts, 26 a day, 0% dilution", cells=("dealt-100-dilution-0",), measure="recall", least=0.8, precision=0.95),
+    Reach(
+        words="dealt-out list, 100 accounts, 26 a day, 0% dilution",
+        cells=("dealt-100-dilution-0",),
+        measure="recall",
+        least=0.8,
+        precision=0.95,
+    ),
     Reach(words="the same, 50% dilution", cells=("dealt-100-dilution-50",), measure="recall", least=0.6, precision=0.95),
     Reach(words="reasoning elicitation, 20 accounts", cells=("reasoning-20",), measure="recall", least=0.9, precision=0.95),
     Reach(words="one heavy account, 2,100 requests: share of seeds", cells=("heavy-account",), measure="found", least=0.95),

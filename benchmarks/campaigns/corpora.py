@@ -5,8 +5,8 @@ The loader reads two Parquet files of one folder. Both can be built from public 
 `prompts.parquet`, one row per request: `corpus, use, conversation, turn, system, prompt, response`. Corpora and where they come from:
 Stanford Alpaca (5k subset), Code Alpaca, Alpaca samples of GPT-4-LLM (en, zh), ChatDoctor, Lawyer LLaMA, LLM-Adapters (`math_cot` and the
 test sets `eval_*`), OpenAssistant (`oasst`, `oasst_zh`), HH-RLHF harmless-base, InstructionWild, GSM8K, HumanEval, AlpacaEval
-(`alpaca_eval:MODEL`), the T0 training templates (`t0:TEMPLATE`), WMT16 de-en and CNN/DailyMail. `use` is what the traffic was: distillation,
-organic, evaluation or bulk.
+(`alpaca_eval:MODEL`), the T0 training templates (`t0:TEMPLATE`), WMT16 de-en and CNN/DailyMail. `use` is what the traffic was:
+distillation, organic, evaluation or bulk.
 
 `arrivals.parquet`: `trace, seconds, user`, of which the trace `genai_users` (Alibaba cluster-trace-v2026-GenAI) is read.
 """
@@ -100,8 +100,10 @@ class Corpora:
     digest: str
 
     def rows(self, corpora: Iterable[str]) -> IntRows:
-        """Positions of all rows of these corpora."""
-        return np.flatnonzero(np.isin(self.corpus, list(corpora)))
+        """Positions of all rows of these corpora; a name before a colon stands for all that begin with it."""
+        names = list(corpora)
+        heads = np.array([name.split(":")[0] for name in self.corpus.tolist()])
+        return np.flatnonzero(np.isin(self.corpus, names) | np.isin(heads, [name for name in names if ":" not in name]))
 
     def templates(self) -> tuple[str, ...]:
         """Names of the templates of one honest product each."""
@@ -115,7 +117,9 @@ def load(folder: Path, split: Split) -> Corpora:
     """
     for name in (PROMPTS, ARRIVALS):
         if not (folder / name).exists():
-            raise MissingCorporaError(f"{folder} has no {name}; this benchmark is composed of public corpora that are no part of the project")
+            raise MissingCorporaError(
+                f"{folder} has no {name}; this benchmark is composed of public corpora that are no part of the project"
+            )
     table = pq.read_table(folder / PROMPTS)
     mine = of_split(table, split)
     if split is REPORT:
@@ -127,7 +131,9 @@ def of_split(table: pa.Table, split: Split) -> pa.Table:
     """The rows whose corpus or template belongs to `split`."""
     names = set(split.payload) | set(split.organic) | set(split.evaluation) | set(split.pipelines)
     every = table["corpus"].unique().to_pylist()
-    kept = [name for name in every if name in names or name.split(":")[0] in names or (name.startswith("t0:") and _side(name) == split.name)]
+    kept = [
+        name for name in every if name in names or name.split(":")[0] in names or (name.startswith("t0:") and _side(name) == split.name)
+    ]
     return table.filter(pc.is_in(table["corpus"], value_set=pa.array(kept, pa.string())))
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from campaigns.composing import DAYS, RELEASE_AT, RELEASE_DAY, Composer, IntRows, before
+from campaigns.composing import DAYS, RELEASE_AT, Composer, IntRows, before
 from campaigns.corpora import Split
 from campaigns.identities import DAY, HOUR, Identity, behind_one_nat, draw_identity, on_one_network
 from campaigns.wording import COT_SUFFIXES, FRAMEWORK, STARTER_KIT, wrapper
@@ -37,7 +37,20 @@ _POPULAR = 1_400
 
 def compose_honest(composer: Composer) -> None:
     """All honest accounts of a log; the same for every campaign that is put beside them."""
-    for add in (_machines, _late, _evaluators, _migrations, _company, _class, _hackathon, _trial, _release, _reseller, _licensed, _everyone):
+    for add in (
+        _machines,
+        _late,
+        _evaluators,
+        _migrations,
+        _company,
+        _class,
+        _hackathon,
+        _trial,
+        _release,
+        _reseller,
+        _licensed,
+        _everyone,
+    ):
         add(composer)
 
 
@@ -59,7 +72,7 @@ def _everyone(composer: Composer) -> None:
 
 
 def _size(composer: Composer) -> int:
-    return max(2, min(160, round(_PER_PERSON * composer.draw.lognormal(-_SPREAD**2 / 2, _SPREAD))))
+    return max(2, min(160, round(_PER_PERSON * composer.draw.lognormal(-(_SPREAD**2) / 2, _SPREAD))))
 
 
 def _machines(composer: Composer) -> None:
@@ -70,7 +83,7 @@ def _machines(composer: Composer) -> None:
         composer.add(kind, kept, composer.times(len(kept), even=True))
     for name in composer.corpora.split.pipelines:
         rows = composer.corpora.rows([name])
-        for part in np.array_split(rows, max(1, len(rows) // 700)):
+        for part in np.array_split(rows, max(1, len(rows) // 700)) if len(rows) else []:
             composer.add("pipeline", part, composer.times(len(part), even=True), system=wrapper(composer.draw))
 
 
@@ -163,8 +176,7 @@ def _release(composer: Composer) -> None:
         own: IntRows = composer.people(5)
         tried = composer.draw.permutation(favourites)[:6] if place % 2 else favourites[:0]
         rows = np.concatenate([own, tried])
-        seconds = np.sort(RELEASE_AT + composer.draw.exponential(6 * HOUR, len(rows)) % (DAYS - RELEASE_DAY - 1) * 1.0)
-        seconds = np.sort(RELEASE_AT + composer.draw.uniform(0, 14 * HOUR, len(rows))) if place % 3 else seconds
+        seconds = np.sort(RELEASE_AT + composer.draw.uniform(0, 14 * HOUR, len(rows)))
         composer.add("release_day", rows, seconds, dress=lambda identity: replace(identity, takes_new_model=True))
 
 
@@ -190,5 +202,6 @@ def _licensed(composer: Composer) -> None:
     payload = set(composer.corpora.split.payload)
     decks = [deck for key, deck in composer.stock.people.items() if key[0] in payload and not key[1]]
     for _ in range(3):
-        rows = np.concatenate([deck.take(min(deck.left, 240 // max(1, len(decks)))) for deck in decks])
-        composer.add("licensed", rows, composer.times(len(rows), even=True), dress=dress, word=word)
+        rows = np.concatenate([deck.take(min(deck.left, 240 // max(1, len(decks)))) for deck in decks] or [np.zeros(0, np.int64)])
+        if len(rows):
+            composer.add("licensed", rows, composer.times(len(rows), even=True), dress=dress, word=word)

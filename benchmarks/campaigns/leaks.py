@@ -1,7 +1,7 @@
 """Can a trivial rule tell hostile accounts from honest ones? If so, the benchmark measures its own composition.
 
-Each check sees one thing only. It learns on half of the accounts, with the truth at hand, and scores the other half, in turn: a naive Bayes
-ratio over bins or words. What it reaches is the most that composition gives away; 0.5 is chance.
+Each check sees one thing only. It learns on half of the accounts, with the truth at hand, and scores the other half, in turn: a naive
+Bayes ratio over bins or words. What it reaches is the most that composition gives away; 0.5 is chance.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def leak_checks(corpora: Corpora, parcels: list[Parcel], seed: int) -> dict[str,
         "language": _coded([_language(corpora, parcel) for parcel in parcels]),
     }
     found = {name: held_out(_category_scorer(codes), hostile, halves) for name, codes in categories.items()}
-    found["prompt string of the corpus"] = held_out(_word_scorer([corpora.prompts[parcel.rows].tolist() for parcel in parcels]), hostile, halves)
+    found["prompt string of the corpus"] = held_out(
+        _word_scorer([corpora.prompts[parcel.rows].tolist() for parcel in parcels]), hostile, halves
+    )
     found["prompt string as sent"] = held_out(_word_scorer([parcel.prompts for parcel in parcels]), hostile, halves)
     return found
 

@@ -1,4 +1,4 @@
-"""How much of a campaign leaks before it is first found: growing prefixes of the log, by event time, are scanned as if each were today's."""
+"""How much of a campaign leaks before it is first found: growing prefixes of the log, by event time, are scanned."""
 
 from __future__ import annotations
 

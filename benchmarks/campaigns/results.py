@@ -69,7 +69,14 @@ def _reach(results: list[Result]) -> str:
     return "## What was to be reached\n\n" + _table(
         ("", "wanted", "measured", "holds", "short by", "best baseline's recall"),
         [
-            (row.words, row.wanted, row.measured, {True: "yes", False: "**no**", None: "?"}[row.holds], f"{row.short_by:.2f}", row.best_rival)
+            (
+                row.words,
+                row.wanted,
+                row.measured,
+                {True: "yes", False: "**no**", None: "?"}[row.holds],
+                f"{row.short_by:.2f}",
+                row.best_rival,
+            )
             for row in rows
         ],
     )
@@ -96,7 +103,17 @@ def _cells(results: list[Result]) -> str:
                 f"{np.mean([result['payload'] for result in seeds]):,.0f}",
             )
         )
-    names = ("cell", "claim", "seeds", "found", "recall", "precision", "recall of the other claim", "average precision", "harvested exchanges")
+    names = (
+        "cell",
+        "claim",
+        "seeds",
+        "found",
+        "recall",
+        "precision",
+        "recall of the other claim",
+        "average precision",
+        "harvested exchanges",
+    )
     told = [result for result in results if result["state"] != "measured"]
     missing = "\n".join(f"- `{result['cell']}`: {result['reason']}." for result in told)
     text = "## Every cell\n\n" + _table(names, rows)
@@ -132,7 +149,9 @@ def _false(results: list[Result]) -> str:
                     _counted(value["by_kind"]),
                 )
             )
-    return "## False findings\n\n" + _table(("cell", "findings", "per 1,000 honest entities", "claim harvest", "by severity", "by kind"), rows)
+    return "## False findings\n\n" + _table(
+        ("cell", "findings", "per 1,000 honest entities", "claim harvest", "by severity", "by kind"), rows
+    )
 
 
 def _honest_accused(results: list[Result]) -> str:
@@ -149,21 +168,30 @@ def _honest_accused(results: list[Result]) -> str:
 
 
 def _leaks(results: list[Result]) -> str:
-    known = [(result["cell"], result["leaks"]) for result in results if result["state"] == "measured" and result["leaks"] and result["seed"] == 1]
+    known = [
+        (result["cell"], result["leaks"]) for result in results if result["state"] == "measured" and result["leaks"] and result["seed"] == 1
+    ]
     if not known:
         return ""
     names = list(known[0][1])
     words = (
-        "Area under ROC at telling hostile accounts from honest ones by one thing alone, learnt on half of the accounts with the truth at hand "
-        "and scored on the other half; 0.5 is chance. How much an account sends, and the prompt as sent where a tactic brings a wording, are what "
-        "the tactic itself shows; all else is the composition's."
+        "Area under ROC at telling hostile accounts from honest ones by one thing alone, learnt on half of the accounts with the truth at "
+        "hand and scored on the other half; 0.5 is chance. How much an account sends, and the prompt as sent where a tactic brings a "
+        "wording, are what the tactic itself shows; all else is the composition's."
     )
-    return f"## Leak checks\n\n{words}\n\n" + _table(("cell", *names), [(cell, *(_number(leaks[name]) for name in names)) for cell, leaks in known])
+    return f"## Leak checks\n\n{words}\n\n" + _table(
+        ("cell", *names), [(cell, *(_number(leaks[name]) for name in names)) for cell, leaks in known]
+    )
 
 
 def _replay(results: list[Result]) -> str:
     rows = [
-        (result["cell"], str(result["seed"]), "never found" if told["leaked"] is None else f"at most {told['leaked']:.1%}", f"{told['of_exchanges']:,}")
+        (
+            result["cell"],
+            str(result["seed"]),
+            "never found" if told["leaked"] is None else f"at most {told['leaked']:.1%}",
+            f"{told['of_exchanges']:,}",
+        )
         for result in results
         if (told := result.get("replay"))
     ]
@@ -179,8 +207,8 @@ def _blind(results: list[Result]) -> str:
             if value < WEAK:
                 knobs = cell.scheme
                 weak.append(
-                    f"- `{cell.name}`: {knobs.accounts} accounts by {knobs.tactic.value.replace('_', ' ')} at {knobs.requests_per_day:g} requests "
-                    f"a day, {knobs.dilution:.0%} diluted: {value:.0%} of the accounts are named."
+                    f"- `{cell.name}`: {knobs.accounts} accounts by {knobs.tactic.value.replace('_', ' ')} at {knobs.requests_per_day:g} "
+                    f"requests a day, {knobs.dilution:.0%} diluted: {value:.0%} of the accounts are named."
                 )
     return "## Blind spots\n\nLess than half of the campaign's accounts are named here:\n\n" + "\n".join(weak) if weak else ""
 

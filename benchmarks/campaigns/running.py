@@ -21,8 +21,8 @@ from campaigns.cells import Cell
 from campaigns.composing import composer
 from campaigns.corpora import Corpora
 from campaigns.errors import UnfillableCellError
-from campaigns.hostile import compose_hostile
 from campaigns.honest import compose_honest
+from campaigns.hostile import compose_hostile
 from campaigns.leaks import leak_checks
 from campaigns.metrics import (
     Finding,
@@ -39,7 +39,7 @@ from campaigns.metrics import (
     threshold_at,
 )
 from campaigns.replay import first_finding
-from campaigns.writing import Written, write
+from campaigns.writing import write
 from stillwatch.settings import ScanSettings
 
 ACCUSED_OF_HONEST = 1_000
@@ -133,10 +133,14 @@ def _measured(run: Bench, cell: Cell, seed: int, tell: Tell) -> dict[str, Any]:
         "stillwatch": judged(entities, truth, claim=cell.claim),
     }
     wrong = int(result["stillwatch"]["honest_accused"])
-    result["baselines"] = rivals(read_traffic(written.log, written.accounts, work / "result" / "exchanges"), truth, wrong) if truth.hostile else {}
+    result["baselines"] = (
+        rivals(read_traffic(written.log, written.accounts, work / "result" / "exchanges"), truth, wrong) if truth.hostile else {}
+    )
     if cell.replay:
         tell("replay")
-        result["replay"] = first_finding(written, truth, lambda log, out: scanned(log, written.accounts, out), work / "replay", claim=cell.claim)
+        result["replay"] = first_finding(
+            written, truth, lambda log, out: scanned(log, written.accounts, out), work / "replay", claim=cell.claim
+        )
     if not run.keep_logs:
         shutil.rmtree(work)
     return result

@@ -1,16 +1,16 @@
 """Detectors of others, written from their papers, that see the same log.
 
 Each gives every account a score: higher is more suspect, minus infinity says that it does not speak. A threshold turns scores into
-accusations; the benchmark sets it so that as many honest accounts are accused as Stillwatch accused in the same log, and never fewer than one
-in a thousand. That is a threshold which only the truth can give: it favours the baselines.
+accusations; the benchmark sets it so that as many honest accounts are accused as Stillwatch accused in the same log, and never fewer than
+one in a thousand. That is a threshold which only the truth can give: it favours the baselines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from numpy.typing import NDArray
 from numpy import float64
+from numpy.typing import NDArray
 
 from campaigns.baselines.coactivity import coactivity
 from campaigns.baselines.components import components

@@ -1,9 +1,10 @@
 """Co-activity in time buckets: Cao et al. 2014, "Uncovering large groups of active malicious accounts" (SynchroTrap), CCS; CooRTweet 2.1.
 
-Two accounts are alike by the Jaccard index of the (object, bucket) pairs that they acted on; single linkage joins those above a threshold.
-Adapted: the object is a fixed-wording fingerprint of the prompt, besides one object that every request has; the bucket is ten minutes
-(CooRTweet's ten seconds find nothing at 26 requests a day). The score is the largest Jaccard index with any other account: single linkage
-at a threshold accuses exactly the accounts whose score reaches it. Pairs held by more accounts than a bound are left out, as SynchroTrap does.
+Two accounts are alike by the Jaccard index of the (object, bucket) pairs that they acted on; single linkage joins those above a
+threshold. Adapted: the object is a fixed-wording fingerprint of the prompt, besides one object that every request has; the bucket is ten
+minutes (CooRTweet's ten seconds find nothing at 26 requests a day). The score is the largest Jaccard index with any other account: single
+linkage at a threshold accuses exactly the accounts whose score reaches it. Pairs held by more accounts than a bound are left out, as
+SynchroTrap does.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Connected components over shared attributes: accounts that share any one of address block, organisation, payment, TLS print or domain.
 
-The rule of open-source hydra detectors (`../shared/field`, section 3.2 of the project's survey) and of EvilCohort (Stringhini et al. 2015,
-USENIX Security) without its weights. Adapted: a value that more than a bound of accounts hold is left out, and the bound is the baseline's
-best case, not the papers': with none, one mail service joins all customers. The score is the size of the account's component.
+The rule of open-source detectors of account farms, and of EvilCohort (Stringhini et al. 2015, USENIX Security) without its weights.
+Adapted: a value that more than a bound of accounts hold is left out, and the bound is the baseline's best case, not the papers': with
+none, one mail service joins all customers. The score is the size of the account's component.
 """
 
 from __future__ import annotations

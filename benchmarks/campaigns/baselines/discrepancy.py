@@ -2,10 +2,10 @@
 
 The paper compares a window of 1,500 queries with benign windows and alarms above the 95th percentile of a null of single benign pairs,
 while the score that is tested is the mean over 20 references. Adapted: vectors are the log's low-rank text space, not a sentence model;
-the kernel is written with random features; benign queries are those of a random half of all exchanges, since a provider does not know which
-are honest; per account, the window is what the account sent. `own` divides by the spread of single pairs of one size, whatever the account's;
-`matched` compares with benign windows of the account's size, averaged over the same references. The window variant names nobody: an
-account scores the mean of its exchanges' windows.
+the kernel is written with random features; references and null are drawn from all exchanges, since a provider does not know which are
+honest; per account, the window is what the account sent. `own` divides by the spread of single pairs of one size, whatever the
+account's; `matched` compares with benign windows of the account's size, averaged over the same references. The window variant names
+nobody: an account scores the mean of its exchanges' windows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ def mmd_account_own(traffic: Traffic) -> Floats:
     features, draw = _features(traffic)
     references = _windows(features, draw, REFERENCES, _fitting(len(features)))
     pairs = mmd2_from_means(_windows(features, draw, NULL_WINDOWS, references.size), references).ravel()
-    return np.array([(_statistic(features[rows], references) - pairs.mean()) / pairs.std() if len(rows) >= LEAST_QUERIES else -np.inf for rows in traffic.of_account()])
+    return np.array(
+        [
+            (_statistic(features[rows], references) - pairs.mean()) / pairs.std() if len(rows) >= LEAST_QUERIES else -np.inf
+            for rows in traffic.of_account()
+        ]
+    )
 
 
 def mmd_account_matched(traffic: Traffic) -> Floats:

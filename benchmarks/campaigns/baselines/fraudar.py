@@ -1,9 +1,9 @@
 """FRAUDAR: Hooi et al. 2016, "FRAUDAR: bounding graph fraud in the face of camouflage", KDD.
 
-Greedy peeling of the account x fingerprint graph: the block that is left where the mean weight per node is highest. A column weighs
-1 / log(degree + 5), so that camouflage on popular columns is worth little. Adapted: columns are fixed-wording fingerprints of prompts; an edge
-says that the account sent the fingerprint in at least two prompts; after a block is found its edges are taken out and the next is looked for.
-The score of an account is the density of the first block that it is in.
+Greedy peeling of the account x fingerprint graph: the block that is left where the mean weight per node is highest. A column weighs 1 /
+log(degree + 5), so that camouflage on popular columns is worth little. Adapted: columns are fixed-wording fingerprints of prompts; an
+edge says that the account sent the fingerprint in at least two prompts; after a block is found its edges are taken out and the next is
+looked for. The score of an account is the density of the first block that it is in.
 """
 
 from __future__ import annotations

@@ -48,7 +48,9 @@ class Traffic:
 
 def read_traffic(log: Path, accounts: Path, sketched: Path) -> Traffic:
     """The log, its accounts table, and the fingerprints of its scan."""
-    table = pq.read_table(log, columns=["exchange_id", "account_id", "started_at", "client_ip", "user_agent", "tls_fingerprint", "org_id", "prompt_text"])
+    table = pq.read_table(
+        log, columns=["exchange_id", "account_id", "started_at", "client_ip", "user_agent", "tls_fingerprint", "org_id", "prompt_text"]
+    )
     encoded = table["account_id"].combine_chunks().dictionary_encode()
     names: list[str] = encoded.dictionary.to_pylist()
     owners = encoded.indices.to_numpy().astype(np.int64)
@@ -74,7 +76,10 @@ def read_traffic(log: Path, accounts: Path, sketched: Path) -> Traffic:
 
 def _fingerprints(order: list[str], sketched: Path) -> list[NDArray[np.int64]]:
     table = pq.read_table(sketched, columns=["exchange_id", "wording"])
-    known = {name: np.array(own or [], np.int64) for name, own in zip(table["exchange_id"].to_pylist(), table["wording"].to_pylist(), strict=True)}
+    known = {
+        name: np.array(own or [], np.int64)
+        for name, own in zip(table["exchange_id"].to_pylist(), table["wording"].to_pylist(), strict=True)
+    }
     return [known.get(name, np.zeros(0, np.int64)) for name in order]
 
 
