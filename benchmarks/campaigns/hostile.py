@@ -18,7 +18,7 @@ from stillwatch.simulate.world import Paraphrase, Tactic
 CAMPAIGN = "hidden"
 FIRST_DAY = 1
 LOCKSTEP_SPREAD_SECONDS = 20.0
-LENGTH_BLUR = 0.8
+LENGTH_BLUR = 0.4
 WORDINGS = {
     Tactic.FIXED_PROMPT: 1,
     Tactic.REASONING_ELICITATION: 8,
@@ -76,7 +76,8 @@ def compose_hostile(composer: Composer, scheme: Scheme, seed: int) -> None:
     bank = BANKS.get(scheme.tactic, {}).get(composer.corpora.split.name)
     say = instructions(bank, WORDINGS[scheme.tactic], scheme.paraphrase, seed) if bank else None
     for place, (rows, cover) in enumerate(zip(payload, covers, strict=True)):
-        _account(composer, scheme, rows, cover, dress=dress[place], slots=slots, say=say)
+        if len(rows) + len(cover):  # a Poisson count may be nought
+            _account(composer, scheme, rows, cover, dress=dress[place], slots=slots, say=say)
     if scheme.tactic is Tactic.RELAY:
         _name_sessions(composer)
 
@@ -88,25 +89,47 @@ def _languages(composer: Composer, scheme: Scheme, own: int, covered: int) -> ND
     if own:
         wanted = min(max(wanted, scheme.accounts - payload[False].left // own), payload[True].left // own)
     if covered:
-        wanted = min(wanted, composer.stock.chat_cover[True].left // covered)
+        # sizes scatter: three standard deviations of the sum are held back
+        room = composer.stock.chat_cover[True].left
+        wanted = min(wanted, int(max(0.0, room - 3 * room**0.5) // covered))
     return composer.draw.permutation(np.arange(scheme.accounts) < wanted)
 
 
 def _payload(composer: Composer, own: int, chinese: NDArray[np.bool_]) -> list[IntRows]:
-    """The rows that each account harvests with: the list is dealt out in batches of loosely like length.
+    """The rows that each account harvests with: one list over all subjects, dealt out in batches of loosely like length.
 
-    As honest accounts do, one account then sends shorter prompts than another: a list dealt out blindly gives all the same mean.
+    As honest accounts do, one account then sends shorter prompts than another: a list dealt out blindly gives all the same mean. Every
+    batch has as much of each corpus, since length is ranked within a corpus.
     """
     parts: list[IntRows] = [np.zeros(0, np.int64)] * len(chinese)
     for flag in (False, True):
-        places = np.flatnonzero(chinese == flag)
+        places = composer.draw.permutation(np.flatnonzero(chinese == flag))
         rows = composer.stock.payload[flag].take(own * len(places))
-        lengths = np.log([len(text) + 1.0 for text in composer.corpora.prompts[rows]])
-        blurred = lengths + composer.draw.normal(0, LENGTH_BLUR * (lengths.std() if len(rows) else 0.0), len(rows))
-        batches = rows[np.argsort(blurred, kind="stable")].reshape(len(places), own) if len(places) else []
-        for place, batch in zip(composer.draw.permutation(places).tolist(), batches, strict=True):
+        ranked = rows[np.argsort(_length_ranks(composer, rows), kind="stable")]
+        for place, batch in zip(places.tolist(), _cut(composer, ranked, len(places)), strict=True):
             parts[place] = composer.draw.permutation(batch)
     return parts
+
+
+def _cut(composer: Composer, rows: IntRows, parts: int) -> list[IntRows]:
+    """Consecutive parts whose sizes scatter as Poisson counts with this total do."""
+    return np.split(rows, np.cumsum(_sizes(composer, len(rows), parts))[:-1]) if parts else []
+
+
+def _sizes(composer: Composer, total: int, parts: int) -> IntRows:
+    return composer.draw.multinomial(total, np.full(parts, 1 / parts)) if parts else np.zeros(0, np.int64)
+
+
+def _length_ranks(composer: Composer, rows: IntRows) -> Floats:
+    """[n] 0 to 1: place of each row within its corpus by blurred length."""
+    ranks = np.zeros(len(rows))
+    corpus = composer.corpora.corpus[rows]
+    for name in np.unique(corpus):
+        inside = np.flatnonzero(corpus == name)
+        lengths = np.log([len(text) + 1.0 for text in composer.corpora.prompts[rows[inside]]])
+        blurred = lengths + composer.draw.normal(0, LENGTH_BLUR * max(float(lengths.std()), 1e-9), len(inside))
+        ranks[inside] = (np.argsort(np.argsort(blurred, kind="stable"), kind="stable") + 0.5) / len(inside)
+    return ranks
 
 
 def _passed_on(composer: Composer, scheme: Scheme, own: int, chinese: NDArray[np.bool_]) -> list[IntRows]:
@@ -126,17 +149,18 @@ def _covers(composer: Composer, rows: int, chinese: NDArray[np.bool_]) -> list[I
     covers: list[IntRows] = [np.zeros(0, np.int64)] * len(chinese)
     if rows == 0:
         return covers
+    sizes = _sizes(composer, rows * len(chinese), len(chinese))
     for place in np.flatnonzero(chinese).tolist():
-        covers[place] = composer.stock.chat_cover[True].take(rows)
-    places = composer.draw.permutation(np.flatnonzero(~chinese)).tolist()
-    whole = [template for template in composer.stock.cover if len(template) >= rows]
+        covers[place] = composer.stock.chat_cover[True].take(int(sizes[place]))
+    places = composer.draw.permutation(np.flatnonzero(~chinese))
+    whole = [template for template in composer.stock.cover if len(template) >= sizes.max()]
     people = composer.stock.chat_cover[False]
-    able = people.left // rows
+    able = int((np.cumsum(sizes[places]) <= people.left).sum())
     if able + len(whole) < len(places):
         raise UnfillableCellError(f"{len(places)} accounts need {rows} rows of cover each; there are enough for {able + len(whole)}")
-    talkers = min(able, max(len(places) - len(whole), len(places) // 2))
-    for turn, place in enumerate(places):
-        covers[place] = people.take(rows) if turn < talkers else whole[turn - talkers][:rows]
+    talkers = min(able, len(places))
+    for turn, place in enumerate(places.tolist()):
+        covers[place] = people.take(int(sizes[place])) if turn < talkers else whole[turn - talkers][: int(sizes[place])]
     return covers
 
 
