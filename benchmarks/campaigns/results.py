@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from campaigns.cells import CELLS, REACH
 from campaigns.curves import draw_curves
 from campaigns.honest import KINDS
+from campaigns.pages import table, windows_page
 from campaigns.running import Bench
 from campaigns.summing import Result, best_rival, false_of, interval, measured, pooled, reached
 from stillwatch import __version__
@@ -31,7 +31,7 @@ def brief(result: Result) -> str:
     return f"{told}, {own['false']['findings']} false findings{rival}{leaked}"
 
 
-def write_results(folder: Path, results: list[Result], run: Bench) -> Path:
+def write_results(folder: Path, results: list[Result], windows: list[dict[str, Any]], run: Bench) -> Path:
     """RESULTS.md and its pictures in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures = draw_curves(results, folder)
@@ -45,6 +45,7 @@ def write_results(folder: Path, results: list[Result], run: Bench) -> Path:
         _leaks(results),
         _replay(results),
         _blind(results),
+        windows_page(windows),
         "## Evasion cost\n\n" + "\n".join(f"![{title}]({path.name})" for title, path in pictures),
     ]
     path = folder / "RESULTS.md"
@@ -66,7 +67,7 @@ Written by `make bench-campaigns`. What is measured and how: [README.md](README.
 
 def _reach(results: list[Result]) -> str:
     rows = [reached(reach, results) for reach in REACH]
-    return "## What was to be reached\n\n" + _table(
+    return "## What was to be reached\n\n" + table(
         ("", "wanted", "measured", "holds", "short by", "best baseline's recall"),
         [
             (
@@ -116,7 +117,7 @@ def _cells(results: list[Result]) -> str:
     )
     told = [result for result in results if result["state"] != "measured"]
     missing = "\n".join(f"- `{result['cell']}`: {result['reason']}." for result in told)
-    text = "## Every cell\n\n" + _table(names, rows)
+    text = "## Every cell\n\n" + table(names, rows)
     return text + (f"\n\nCells that the corpora cannot fill without dealing a row twice:\n\n{missing}" if told else "")
 
 
@@ -130,7 +131,7 @@ def _rivals(results: list[Result]) -> str:
             own = pooled([result["stillwatch"] for result in seeds], "recall")["value"]
             rows.append((cell.name, _number(own), *(_number(value) for value in recalls)))
     words = "Account recall at the same number of honest accounts accused; the baselines' thresholds are set with the truth at hand."
-    return f"## Baselines\n\n{words}\n\n" + _table(("cell", "Stillwatch", *names), rows) if rows else ""
+    return f"## Baselines\n\n{words}\n\n" + table(("cell", "Stillwatch", *names), rows) if rows else ""
 
 
 def _false(results: list[Result]) -> str:
@@ -149,7 +150,7 @@ def _false(results: list[Result]) -> str:
                     _counted(value["by_kind"]),
                 )
             )
-    return "## False findings\n\n" + _table(
+    return "## False findings\n\n" + table(
         ("cell", "findings", "per 1,000 honest entities", "claim harvest", "by severity", "by kind"), rows
     )
 
@@ -164,7 +165,7 @@ def _honest_accused(results: list[Result]) -> str:
             accused.update(both["harvest"]["honest_accused_by_kind"])
             pooled_kinds.update(both["pooling"]["honest_accused_by_kind"])
     rows = [(kind, words, str(accused[kind]), str(pooled_kinds[kind])) for kind, words in KINDS.items()]
-    return "## Honest accounts, over all logs\n\n" + _table(("kind", "who they are", "said to harvest", "said to be pooled"), rows)
+    return "## Honest accounts, over all logs\n\n" + table(("kind", "who they are", "said to harvest", "said to be pooled"), rows)
 
 
 def _leaks(results: list[Result]) -> str:
@@ -179,7 +180,7 @@ def _leaks(results: list[Result]) -> str:
         "hand and scored on the other half; 0.5 is chance. How much an account sends, and the prompt as sent where a tactic brings a "
         "wording, are what the tactic itself shows; all else is the composition's."
     )
-    return f"## Leak checks\n\n{words}\n\n" + _table(
+    return f"## Leak checks\n\n{words}\n\n" + table(
         ("cell", *names), [(cell, *(_number(leaks[name]) for name in names)) for cell, leaks in known]
     )
 
@@ -195,7 +196,7 @@ def _replay(results: list[Result]) -> str:
         for result in results
         if (told := result.get("replay"))
     ]
-    return "## Leaked before the first finding\n\n" + _table(("cell", "seed", "leaked", "campaign's exchanges"), rows) if rows else ""
+    return "## Leaked before the first finding\n\n" + table(("cell", "seed", "leaked", "campaign's exchanges"), rows) if rows else ""
 
 
 def _blind(results: list[Result]) -> str:
@@ -219,9 +220,3 @@ def _number(value: Any) -> str:
 
 def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-
-
-def _table(names: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    heads = list(names)
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])

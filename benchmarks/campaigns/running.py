@@ -39,6 +39,7 @@ from campaigns.metrics import (
     threshold_at,
 )
 from campaigns.replay import first_finding
+from campaigns.windows import windows_of_queries
 from campaigns.writing import write
 from stillwatch.settings import ScanSettings
 
@@ -98,6 +99,21 @@ def run_cell(run: Bench, cell: Cell, seed: int, tell: Tell) -> dict[str, Any]:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=1, default=_plain), "utf-8")
     return json.loads(path.read_text("utf-8"))
+
+
+def run_windows(run: Bench, seed: int, tell: Tell) -> list[dict[str, Any]]:
+    """The windows of queries, from their file where code and corpora are the same."""
+    path = run.out / run.corpora.split.name / f"windows-seed-{seed}.json"
+    record = {"code": run.code, "corpora": run.corpora.digest}
+    if path.exists():
+        kept = json.loads(path.read_text("utf-8"))
+        if all(kept[name] == value for name, value in record.items()):
+            tell("kept")
+            return kept["rates"]
+    told = windows_of_queries(run.corpora, seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record | {"rates": told}, indent=1, default=_plain), "utf-8")
+    return told
 
 
 def _record(run: Bench, cell: Cell, seed: int) -> dict[str, Any]:

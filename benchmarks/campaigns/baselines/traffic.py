@@ -17,6 +17,7 @@ from stillwatch.stats.seeds import generator
 
 WORDS, DIMENSIONS = 1 << 13, 48
 COMMON_SHARE = 0.1
+MOST_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,21 +84,59 @@ def _fingerprints(order: list[str], sketched: Path) -> list[NDArray[np.int64]]:
     return [known.get(name, np.zeros(0, np.int64)) for name in order]
 
 
-def prompt_vectors(prompts: list[str]) -> NDArray[np.float64]:
-    """[n, d] unit vectors; needs no model: latent semantic analysis by randomised projection (Halko et al. 2011, algorithm 4.4)."""
-    words = [(hash_words(text[:2000]) % np.uint64(WORDS)).astype(np.int32) for text in prompts]
-    pointers = np.concatenate([[0], np.cumsum([len(own) for own in words])])
-    indices = np.concatenate(words) if words else np.zeros(0, np.int32)
-    counts = sparse.csr_array((np.ones(len(indices)), indices, pointers), shape=(len(prompts), WORDS))
-    counts.sum_duplicates()
-    counts.data = np.log1p(counts.data)
-    frequency = np.bincount(counts.indices, minlength=WORDS)
-    rarity = np.log((len(prompts) + 1) / (frequency + 1))
-    rarity[frequency > max(2, COMMON_SHARE * len(prompts))] = 0.0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSpace:
+    """A space that texts are placed in; needs no model.
+
+    Attributes:
+        rarity: [WORDS] weight of each hashed word.
+        directions: [d, WORDS].
+    """
+
+    rarity: NDArray[np.float64]
+    directions: NDArray[np.float64]
+
+    def place(self, texts: list[str]) -> NDArray[np.float64]:
+        """[n, d] unit vectors."""
+        placed = np.asarray(_counted(texts) @ sparse.diags_array(self.rarity) @ self.directions.T)
+        return placed / np.maximum(np.linalg.norm(placed, axis=1, keepdims=True), 1e-9)
+
+
+def fitted_space(texts: list[str]) -> TextSpace:
+    """Latent semantic analysis of these texts by randomised projection (Halko et al. 2011, algorithm 4.4)."""
+    counts = _counted(texts)
+    rarity = _rarity(counts)
     weighted = counts @ sparse.diags_array(rarity)
-    start = generator(1, "baselines/vectors").standard_normal((WORDS, min(DIMENSIONS + 8, len(prompts))))
+    start = generator(1, "baselines/vectors").standard_normal((WORDS, min(DIMENSIONS + 8, len(texts))))
     basis = np.linalg.qr(weighted @ start)[0]
     basis = np.linalg.qr(weighted @ (weighted.T @ basis))[0]
-    directions = np.linalg.svd((weighted.T @ basis).T, full_matrices=False)[2][:DIMENSIONS]
-    placed = np.asarray(weighted @ directions.T)
-    return placed / np.maximum(np.linalg.norm(placed, axis=1, keepdims=True), 1e-9)
+    return TextSpace(rarity=rarity, directions=np.linalg.svd((weighted.T @ basis).T, full_matrices=False)[2][:DIMENSIONS])
+
+
+def hashed_space(texts: list[str]) -> TextSpace:
+    """Hashed words, weighted by rarity among these texts, in random directions: nothing of their subjects is learnt."""
+    directions = generator(1, "baselines/hashed").standard_normal((4 * DIMENSIONS, WORDS)) / np.sqrt(WORDS)
+    return TextSpace(rarity=_rarity(_counted(texts)), directions=directions)
+
+
+def prompt_vectors(prompts: list[str]) -> NDArray[np.float64]:
+    """[n, d] unit vectors of prompts in their own fitted space."""
+    return fitted_space(prompts).place(prompts)
+
+
+def _counted(texts: list[str]) -> sparse.csr_array:
+    words = [(hash_words(text[:MOST_CHARACTERS]) % np.uint64(WORDS)).astype(np.int32) for text in texts]
+    pointers = np.concatenate([[0], np.cumsum([len(own) for own in words])])
+    indices = np.concatenate(words) if words else np.zeros(0, np.int32)
+    counts = sparse.csr_array((np.ones(len(indices)), indices, pointers), shape=(len(texts), WORDS))
+    counts.sum_duplicates()
+    counts.data = np.log1p(counts.data)
+    return counts
+
+
+def _rarity(counts: sparse.csr_array) -> NDArray[np.float64]:
+    size = counts.shape[0]
+    frequency = np.bincount(counts.indices, minlength=WORDS)
+    rarity = np.log((size + 1) / (frequency + 1))
+    rarity[frequency > max(2, COMMON_SHARE * size)] = 0.0
+    return rarity
