@@ -173,7 +173,7 @@ class Reach:
     """What one or several cells are to reach.
 
     Attributes:
-        measure: recall, found (share of seeds), false findings or leaked.
+        measure: recall, found (share of seeds), harvest claimed (where none is), false findings or leaked.
         least: of recall or of the share found; None where it does not apply.
         precision: least precision; None where it does not apply.
         most: of false findings per 1,000 or of the share leaked.
@@ -207,6 +207,12 @@ REACH: tuple[Reach, ...] = (
     Reach(words="one heavy account, 2,100 requests: share of seeds", cells=("heavy-account",), measure="found", least=0.95),
     Reach(words="relay: recall of pooling", cells=("relay",), measure="recall", least=0.9),
     Reach(words="store-and-replay: recall of pooling", cells=("store-and-replay",), measure="recall", least=0.9),
+    Reach(
+        words="relay and store-and-replay, which harvest nothing: share of accounts said to harvest",
+        cells=("relay", "store-and-replay"),
+        measure="harvest claimed",
+        most=0.0,
+    ),
     Reach(words="honest traffic alone: false findings per 1,000 entities", cells=("honest",), measure="false findings", most=1.0),
     Reach(words="leaked before the first finding, fixed prompt over 500 accounts", cells=("fixed-500",), measure="leaked", most=0.02),
 )

@@ -13,7 +13,7 @@ from campaigns.curves import draw_curves
 from campaigns.honest import KINDS
 from campaigns.pages import table, windows_page
 from campaigns.running import Bench
-from campaigns.summing import Result, best_rival, false_of, interval, measured, pooled, reached
+from campaigns.summing import Result, best_rival, false_of, interval, measured, pooled, reached, realised_false_discovery
 from stillwatch import __version__
 
 WEAK = 0.5
@@ -150,7 +150,12 @@ def _false(results: list[Result]) -> str:
                     _counted(value["by_kind"]),
                 )
             )
-    return "## False findings\n\n" + table(
+    realised = realised_false_discovery(results)
+    words = (
+        f"Of {realised['of']} findings that claim harvest, over all logs, {interval(realised)} are false; nominal is 5%. "
+        "Where a finding only informs (severity info), it is counted here all the same."
+    )
+    return f"## False findings\n\n{words}\n\n" + table(
         ("cell", "findings", "per 1,000 honest entities", "claim harvest", "by severity", "by kind"), rows
     )
 

@@ -98,6 +98,13 @@ def points(results: list[Result]) -> dict[str, list[tuple[float, float, float]]]
     return {name: sorted(places) for name, places in curves.items()}
 
 
+def realised_false_discovery(results: list[Result]) -> Result:
+    """Share of the findings that claim harvest, over all logs, whose members are mostly honest; None of none."""
+    listed = [finding for result in results if result["state"] == "measured" for finding in result["stillwatch"]["findings"]]
+    claims = [finding for finding in listed if finding["harvest"]]
+    return share(np.array([2 * finding["hostile"] < finding["accounts"] for finding in claims], bool), "false discovery")
+
+
 def interval(value: Result) -> str:
     """A share and its interval, in words."""
     return "none" if value["value"] is None else f"{value['value']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
@@ -122,6 +129,11 @@ def _found(reach: Reach, seeds: list[Result]) -> tuple[str, float]:
     return f"{interval(value)} of {len(seeds)} seeds", (reach.least or 0.0) - value["value"]
 
 
+def _harvest_claimed(reach: Reach, seeds: list[Result]) -> tuple[str, float]:
+    value = pooled([result["stillwatch"]["other_claim"] for result in seeds], "recall")
+    return interval(value), (value["value"] or 0.0) - (reach.most or 0.0)
+
+
 def _false(reach: Reach, seeds: list[Result]) -> tuple[str, float]:
     value = false_of(seeds)
     severities = ", ".join(f"{count} {name}" for name, count in sorted(value["by_severity"].items())) or "none"
@@ -137,4 +149,4 @@ def _leaked(reach: Reach, seeds: list[Result]) -> tuple[str, float]:
     return told, max(known) - (reach.most or 0.0)
 
 
-_MEASURES = {"recall": _recall, "found": _found, "false findings": _false, "leaked": _leaked}
+_MEASURES = {"recall": _recall, "found": _found, "harvest claimed": _harvest_claimed, "false findings": _false, "leaked": _leaked}

@@ -11,7 +11,7 @@ from campaigns.cells import CELLS, QUICK, REACH, Cell
 from campaigns.corpora import Corpora
 from campaigns.results import brief, write_results
 from campaigns.running import bench, run_cell
-from campaigns.summing import points, reached
+from campaigns.summing import points, reached, realised_false_discovery
 
 
 def _share(value: float | None, of: int = 100) -> dict[str, Any]:
@@ -28,6 +28,7 @@ def _result(cell: str, recall: float, *, rival: float = 0.1, findings: int = 0) 
     }
     false = {"findings": findings, "honest_entities": 900, "by_severity": {"low": findings}, "by_kind": {"chat": findings}}
     own = {"claim": "harvest", "found": recall > 0.5, **counted, "other_claim": counted, "average_precision": recall}
+    own["findings"] = [{"accounts": 3, "hostile": 3, "harvest": True}]
     own["false"] = false | {"harvest_claimed": 0, "pooling_claimed": 0}
     rivals = {"volume": {**counted, "recall": _share(rival)}}
     leaks = {"language": 0.5}
@@ -49,6 +50,16 @@ def test_a_missed_reach_says_by_how_much(recall: float, *, holds: bool, short: f
 
 def test_what_was_not_measured_neither_holds_nor_fails() -> None:
     assert reached(REACH[0], []).holds is None
+
+
+def test_false_discovery_counts_claims_of_harvest_alone() -> None:
+    result = _result("honest", 0.0)
+    result["stillwatch"]["findings"] = [
+        {"accounts": 4, "hostile": 1, "harvest": True},
+        {"accounts": 4, "hostile": 4, "harvest": True},
+        {"accounts": 4, "hostile": 0, "harvest": False},
+    ]
+    assert realised_false_discovery([result])["value"] == 0.5
 
 
 def test_curves_are_in_order_of_their_axis() -> None:
