@@ -46,6 +46,18 @@ def _dilution(tactic: Tactic, name: str) -> list[Cell]:
     ]
 
 
+def _small_dilution(tactic: Tactic, name: str) -> list[Cell]:
+    """25 accounts, as many as the corpora have cover for at every share."""
+    return [
+        Cell(
+            name=f"{name}-25-dilution-{share}",
+            scheme=Scheme(tactic=tactic, accounts=25, requests_per_day=26, dilution=share / 100),
+            sweep=((f"{name}, dilution of 25 accounts", share),),
+        )
+        for share in (0, 50, 80, 95)
+    ]
+
+
 def _infrastructure(tactic: Tactic, name: str) -> list[Cell]:
     return [
         Cell(
@@ -148,6 +160,8 @@ CELLS: tuple[Cell, ...] = (
         replay=True,
         sweep=(("fixed, accounts at 5 a day", 500),),
     ),
+    *_small_dilution(FIXED, "fixed"),
+    *_small_dilution(DEALT, "dealt"),
     *_paraphrase(),
     *_infrastructure(FIXED, "fixed"),
     *_infrastructure(DEALT, "dealt"),

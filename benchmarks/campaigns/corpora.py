@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from campaigns.errors import MissingCorporaError
+from campaigns.inputs import kept_rows
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PROMPTS, ARRIVALS = "prompts.parquet", "arrivals.parquet"
@@ -124,6 +125,7 @@ def load(folder: Path, split: Split) -> Corpora:
     mine = of_split(table, split)
     if split is REPORT:
         mine = without_prompts_of(mine, of_split(table, TUNE))
+    mine = with_one_product_per_input(mine)
     return corpora_of(mine, clocks_of(pq.read_table(folder / ARRIVALS), split), split)
 
 
@@ -141,6 +143,15 @@ def without_prompts_of(table: pa.Table, other: pa.Table) -> pa.Table:
     """The rows of `table` whose prompt stands nowhere in `other`: some corpora are samples of one source."""
     known = pc.is_in(pc.utf8_lower(table["prompt"]), value_set=pc.utf8_lower(other["prompt"]).combine_chunks())
     return table.filter(pc.invert(known))
+
+
+def with_one_product_per_input(table: pa.Table) -> pa.Table:
+    """The rows of `table` without those of templates whose input another template has."""
+    names = np.array(table["corpus"].to_pylist())
+    product = np.flatnonzero(np.char.startswith(names, "t0:"))
+    kept = np.ones(len(table), bool)
+    kept[product] = kept_rows([text or "" for text in table["prompt"].take(pa.array(product)).to_pylist()], names[product])
+    return table.filter(pa.array(kept))
 
 
 def corpora_of(table: pa.Table, clocks: tuple[NDArray[np.float64], ...], split: Split) -> Corpora:

@@ -145,23 +145,28 @@ def _passed_on(composer: Composer, scheme: Scheme, own: int, chinese: NDArray[np
 
 
 def _covers(composer: Composer, rows: int, chinese: NDArray[np.bool_]) -> list[IntRows]:
-    """Honest traffic for each account, in its language: one person's, or one product's that no other account has."""
+    """Honest traffic for each account, in its language: one person's, or products' that no other account has."""
     covers: list[IntRows] = [np.zeros(0, np.int64)] * len(chinese)
     if rows == 0:
         return covers
     sizes = _sizes(composer, rows * len(chinese), len(chinese))
     for place in np.flatnonzero(chinese).tolist():
         covers[place] = composer.stock.chat_cover[True].take(int(sizes[place]))
-    places = composer.draw.permutation(np.flatnonzero(~chinese))
-    whole = [template for template in composer.stock.cover if len(template) >= sizes.max()]
-    people = composer.stock.chat_cover[False]
-    able = int((np.cumsum(sizes[places]) <= people.left).sum())
-    if able + len(whole) < len(places):
-        raise UnfillableCellError(f"{len(places)} accounts need {rows} rows of cover each; there are enough for {able + len(whole)}")
-    talkers = min(able, len(places))
-    for turn, place in enumerate(places.tolist()):
-        covers[place] = people.take(int(sizes[place])) if turn < talkers else whole[turn - talkers][: int(sizes[place])]
+    people, templates = composer.stock.chat_cover[False], list(composer.stock.cover)
+    for place in composer.draw.permutation(np.flatnonzero(~chinese)).tolist():
+        size = int(sizes[place])
+        covers[place] = people.take(size) if size <= people.left else _products(templates, size)
     return covers
+
+
+def _products(templates: list[IntRows], size: int) -> IntRows:
+    """Rows of as many whole products as it takes; what is left of the last stays out, so that no other account has it."""
+    taken: list[IntRows] = [np.zeros(0, np.int64)]
+    while sum(len(part) for part in taken) < size:
+        if not templates:
+            raise UnfillableCellError(f"an account needs {size} rows of cover, and all that people and products sent is dealt out")
+        taken.append(templates.pop())
+    return np.concatenate(taken)[:size]
 
 
 def _dressing(composer: Composer, scheme: Scheme) -> list[Callable[[Identity], Identity] | None]:

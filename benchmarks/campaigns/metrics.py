@@ -125,7 +125,7 @@ def false_findings(entities: Iterable[Finding], truth: Truth) -> dict[str, Any]:
     groups = sum(len(entity.accounts) > 1 for entity in honest)
     size = len(truth.honest) + groups
     low, high = clopper_pearson(len(wrong), size) if size else (0.0, 1.0)
-    kinds = [Counter(truth.kinds[account] for account in entity.accounts).most_common(1)[0][0] for entity in wrong]
+    kinds = [Counter(truth.kinds[account] for account in sorted(entity.accounts - truth.hostile)).most_common(1)[0][0] for entity in wrong]
     return {
         "honest_entities": size,
         "findings": len(wrong),

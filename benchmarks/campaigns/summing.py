@@ -46,11 +46,11 @@ def pooled(parts: list[Result], what: str) -> Result:
 
 
 def best_rival(seeds: list[Result]) -> tuple[str, float]:
-    """The baseline with the highest recall over the seeds, at the same number of honest accounts accused."""
+    """The baseline with the highest recall over the seeds, at the same number of honest accounts accused; no name where all have none."""
     names = sorted({name for result in seeds for name in result["baselines"]})
     recalls = {name: pooled([result["baselines"][name] for result in seeds], "recall")["value"] or 0.0 for name in names}
     best = max(recalls, key=lambda name: recalls[name], default="")
-    return best, recalls.get(best, 0.0)
+    return (best, recalls[best]) if recalls.get(best) else ("none of them", 0.0) if recalls else ("", 0.0)
 
 
 def false_of(seeds: list[Result]) -> Result:

@@ -11,7 +11,7 @@ from campaigns.cells import CELLS, QUICK, REACH, Cell
 from campaigns.corpora import Corpora
 from campaigns.results import brief, write_results
 from campaigns.running import bench, run_cell
-from campaigns.summing import points, reached, realised_false_discovery
+from campaigns.summing import best_rival, points, reached, realised_false_discovery
 
 
 def _share(value: float | None, of: int = 100) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def _result(cell: str, recall: float, *, rival: float = 0.1, findings: int = 0) 
     own = {"claim": "harvest", "found": recall > 0.5, **counted, "other_claim": counted, "average_precision": recall}
     own["findings"] = [{"accounts": 3, "hostile": 3, "harvest": True}]
     own["false"] = false | {"harvest_claimed": 0, "pooling_claimed": 0}
-    rivals = {"volume": {**counted, "recall": _share(rival)}}
+    rivals = {"volume": {**counted, "recall": _share(rival), "average_precision": rival}}
     leaks = {"language": 0.5}
     return {"cell": cell, "seed": 1, "state": "measured", "payload": 10, "stillwatch": own, "baselines": rivals, "leaks": leaks}
 
@@ -46,6 +46,11 @@ def test_a_missed_reach_says_by_how_much(recall: float, *, holds: bool, short: f
     line = reached(REACH[0], [_result(REACH[0].cells[0], recall)])
     assert line.holds is holds
     assert line.short_by == pytest.approx(short)
+
+
+def test_a_baseline_that_finds_nothing_is_not_called_the_best() -> None:
+    assert best_rival([_result("honest", 1.0, rival=0.2)]) == ("volume", 0.2)
+    assert best_rival([_result("honest", 1.0, rival=0.0)]) == ("none of them", 0.0)
 
 
 def test_what_was_not_measured_neither_holds_nor_fails() -> None:
