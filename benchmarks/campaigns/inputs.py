@@ -1,7 +1,7 @@
 """Templates of one data set carry the same inputs: which product each input belongs to, so that no two products send the same passage.
 
-Two rows have one input where they share a run of fourteen words that is neither wording of a template (it would stand in many rows) nor theirs
-alone. All rows of an input go to one of the templates that carry it, the one that has fewest so far.
+Two rows have one input where they share a run of fourteen words that is neither wording of a template (it would stand in many rows) nor
+one row's alone. All rows of an input go to one of the templates that carry it, the one that has fewest so far.
 """
 
 from __future__ import annotations
