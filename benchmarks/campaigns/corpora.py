@@ -60,14 +60,14 @@ class Split:
 TUNE = Split(
     name="tune",
     payload=("alpaca", "lawyer_advice", "lawyer_zixun", "gsm8k_train"),
-    organic=("hh_rlhf", "oasst_zh"),
+    organic=("oasst", "oasst_zh", "instruction_wild"),
     evaluation=("gsm8k_test", "eval_boolq", "eval_ARC-Easy", "eval_piqa", "eval_winogrande", "human_eval"),
     pipelines=("wmt16_de_en",),
 )
 REPORT = Split(
     name="report",
     payload=("chatdoctor", "lawyer_exam", "lawyer_fakao", "lawyer_counsel", "math_cot", "alpaca_gpt4_en", "alpaca_gpt4_zh", "code_alpaca"),
-    organic=("oasst", "instruction_wild"),
+    organic=("hh_rlhf",),
     evaluation=(
         *("eval_AQuA", "eval_AddSub", "eval_MultiArith", "eval_SVAMP", "eval_SingleEq", "eval_mathqa", "eval_mawps", "eval_openbookqa"),
         *("eval_social_i_qa", "eval_ARC-Challenge", "alpaca_eval"),
