@@ -17,7 +17,15 @@ from campaigns.composing import Composer, composer
 from campaigns.corpora import REPORT, TUNE, Corpora, Split, corpora_of
 from campaigns.honest import compose_honest
 
-ROWS = {"alpaca": 3000, "lawyer_advice": 500, "gsm8k_train": 3000, "instruction_wild": 4000, "oasst_zh": 400, "gsm8k_test": 40, "human_eval": 30}
+ROWS = {
+    "alpaca": 3000,
+    "lawyer_advice": 500,
+    "gsm8k_train": 3000,
+    "instruction_wild": 4000,
+    "oasst_zh": 400,
+    "gsm8k_test": 40,
+    "human_eval": 30,
+}
 TEMPLATES, ROWS_OF_A_TEMPLATE = 70, 30
 
 
