@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= demo-out
+BENCH_CAMPAIGNS ?= --split tune --seeds 1
 # numba leaves compiled kernels behind; keep them in one place that `make clean` knows
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
@@ -45,6 +46,9 @@ bench: .venv/.dev ## speed and memory of a whole scan against the floor; results
 
 bench-real: .venv/.dev ## a campaign hidden in real conversations, where the public corpora lie beside the project
 	$(BIN)/python benchmarks/real_log.py
+
+bench-campaigns: .venv/.dev ## many hidden campaigns against nine other detectors; tune split unless BENCH_CAMPAIGNS='--split report'
+	PYTHONPATH=benchmarks $(BIN)/python -m campaigns $(BENCH_CAMPAIGNS)
 
 format: .venv/.dev
 	$(BIN)/ruff format .

@@ -1,0 +1,1 @@
+"""Hidden campaigns in real conversations: a benchmark of detection at the level of groups, with hard negatives and baselines."""

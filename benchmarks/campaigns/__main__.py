@@ -1,0 +1,74 @@
+"""Runs the benchmark: `python -m campaigns --split tune`.
+
+A finished cell is kept under `bench-out/campaigns/` and not run again while the code, the settings and the corpora are the same. The tune
+split is for development. The report split writes RESULTS.md and is run once per published result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from campaigns.cells import CELLS, QUICK, Cell
+from campaigns.corpora import DATA, SPLITS, load
+from campaigns.errors import MissingCorporaError
+from campaigns.results import brief, write_results
+from campaigns.running import bench, run_cell, run_windows
+
+HERE = Path(__file__).parent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the cells that are asked for, tell each on a line, and write the results."""
+    given = _parser().parse_args(arguments)
+    try:
+        corpora = load(given.data, SPLITS[given.split])
+    except MissingCorporaError as told:
+        print(f"skipped: {told}")
+        return 0
+    run = bench(corpora, given.out, keep_logs=given.keep_logs)
+    chosen = _chosen(given)
+    results: list[dict[str, Any]] = []
+    for place, cell in enumerate(chosen):
+        for seed in range(1, 1 + (1 if given.quick else given.seeds or cell.seeds)):
+            print(f"[{place + 1}/{len(chosen)}] {cell.name}, seed {seed}: ", end="", flush=True)
+            results.append(run_cell(run, cell, seed, lambda told: print(told, end="; ", flush=True)))
+            print(brief(results[-1]), flush=True)
+    windows: list[dict[str, Any]] = []
+    if given.windows or not (given.quick or given.cells):
+        print("windows of queries: ", end="", flush=True)
+        windows = run_windows(run, 1, lambda told: print(told, end="; ", flush=True))
+        print(f"{len(windows)} rates")
+    folder = HERE if given.split == "report" and not given.quick and not given.cells else given.out / given.split
+    print(f"written: {write_results(folder, results, windows, run)}")
+    return 0
+
+
+def _chosen(given: argparse.Namespace) -> list[Cell]:
+    if given.quick:
+        return [cell for cell in CELLS if cell.name in QUICK]
+    if not given.cells:
+        return list(CELLS)
+    unknown = set(given.cells) - {cell.name for cell in CELLS}
+    if unknown:
+        raise SystemExit(f"no cell is called {', '.join(sorted(unknown))}; there are {', '.join(cell.name for cell in CELLS)}")
+    return [cell for cell in CELLS if cell.name in given.cells]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="campaigns", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--split", choices=sorted(SPLITS), default="tune")
+    parser.add_argument("--cells", nargs="*", default=[], help="names of cells to run; default: all")
+    parser.add_argument("--seeds", type=int, default=0, help="seeds per cell, from 1; default: as many as each cell says")
+    parser.add_argument("--quick", action="store_true", help="two cells, to see that everything runs")
+    parser.add_argument("--windows", action="store_true", help="with --cells or --quick: the windows of queries too")
+    parser.add_argument("--keep-logs", action="store_true", help="keep the composed logs and result folders")
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--out", type=Path, default=Path("bench-out/campaigns"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
