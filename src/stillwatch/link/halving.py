@@ -23,8 +23,13 @@ FAR_LEVEL = 0.05
 
 
 def held_members(test: Tested, profiles: Profiles, ask: Callable[[set[int]], Tested | None], settings: LinkSettings) -> set[int]:
-    """The candidate's accounts without those that only its nearer half carried; `ask` tests a part of the candidate."""
+    """The candidate's accounts without those that only its nearer half carried; `ask` tests a part of the candidate.
+
+    Accounts that could be compared with nobody go first, unless it is a trace of their own that ties them to the others.
+    """
     order = test.candidate.members[np.argsort(farness(test, profiles, settings), kind="stable")]
+    if not test.candidate.traces:
+        order = order[~np.isin(order, test.alone)]
     while len(order) >= 2 * settings.smallest_group:
         half = len(order) // 2
         far = ask(set(order[half:].tolist()))

@@ -11,7 +11,7 @@ Null hypothesis: given the shared trace, the accounts are independent customers,
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,9 @@ FLOOR = 1e-6
 SPARE = 2
 """Other accounts per member that a stratum must hold: sets that take nearly all of it hardly differ, and anything stands out from them."""
 
+LEAST_PART = 10
+"""Members of a language that may speak for all of it, where there are as many."""
+
 _NOT_INFRASTRUCTURE = ("prompt", "parameters")
 _UNHEARD = {
     "infrastructure": "the log carries no address, payment, sign-up or session that two accounts share",
@@ -56,6 +59,7 @@ class Tested:
         silent: per aspect that could not be tested, why.
         levels: per aspect, the candidate's statistic and the median of the random sets'.
         carriers: the rows of the profiles' carriers that spoke for the candidate; None: whole accounts did.
+        alone: accounts that the test says nothing of, because too few others write their language.
     """
 
     candidate: Candidate
@@ -64,6 +68,7 @@ class Tested:
     silent: dict[str, str]
     levels: dict[str, tuple[float, float]]
     carriers: npt.NDArray[np.int64] | None = None
+    alone: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +166,7 @@ class Validator:
         chosen = np.arange(len(self._pool.account), len(rows.account))
         eligible = ~np.isin(rows.account, self._carrying)
         volume = np.floor(np.log2(rows.counts)).astype(np.int64)
-        chosen = self._comparable(rows.language, chosen, eligible)
+        chosen, alone = self._comparable(rows.language, chosen, eligible)
         matched = self._random_sets([rows.language * 64 + volume, rows.language], chosen, eligible, draws)
         # an aspect that is about volume cannot be matched on it, so it has sets of its own, independent of the others'
         unmatched = self._random_sets([rows.language], chosen, eligible, draws)
@@ -177,7 +182,7 @@ class Validator:
             else:
                 statistics = self._statistic(aspect, rows, np.vstack([chosen[None, :], sets]))
                 results[aspect] = (float(statistics[0]), statistics[1:])
-        return self._combined(candidate, results, silent)
+        return replace(self._combined(candidate, results, silent), alone=rows.account[alone])
 
     @property
     def profiles(self) -> Profiles:
@@ -242,15 +247,25 @@ class Validator:
 
     def _comparable(
         self, language: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64], eligible: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.int64]:
-        """The members that enough other accounts of their language could stand for; all of them where that is less than half."""
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The members to compare, and those that nobody can be compared with because too few others write their language.
+
+        Where the others of a language are fewer than SPARE per member, a random part of the members speaks for all that write it. Where the
+        members of such languages are most of them, all are given back, and no set can be drawn.
+        """
         kept: list[npt.NDArray[np.int64]] = []
+        alone: list[npt.NDArray[np.int64]] = []
         for value in np.unique(language[chosen]):
             inside = chosen[language[chosen] == value]
             room = int((eligible & (language == value)).sum()) // SPARE
-            kept.append(inside if len(inside) <= room else self._generator.choice(inside, room, replace=False))
-        found = np.sort(np.concatenate(kept))
-        return found if len(found) >= max(self._settings.smallest_group, len(chosen) / 2) else chosen
+            if room < min(len(inside), LEAST_PART):
+                alone.append(inside)
+            else:
+                kept.append(inside if len(inside) <= room else self._generator.choice(inside, room, replace=False))
+        without = np.sort(np.concatenate([*alone, chosen[:0]]))
+        if len(chosen) - len(without) < max(self._settings.smallest_group, len(chosen) / 2):
+            return chosen, chosen[:0]
+        return np.sort(np.concatenate(kept)), without
 
     def _random_sets(
         self, strata: list[npt.NDArray[np.int64]], chosen: npt.NDArray[np.integer], eligible: npt.NDArray[np.bool_], draws: int
