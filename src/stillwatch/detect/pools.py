@@ -20,7 +20,7 @@ from stillwatch.detect.shift import subject_shift
 from stillwatch.detect.signal import Signal
 from stillwatch.errors import TooFewSamplesError
 from stillwatch.link.nominate import TraceRows
-from stillwatch.stats.homogeneity import random_sets, set_sums
+from stillwatch.stats.random_sets import random_sets, set_sums
 
 LARGEST_POOL = 1_000
 """Accounts per random pool; a larger group is compared with pools of this size, whose values scatter more, which errs on the safe side."""

@@ -24,7 +24,7 @@ from stillwatch.link.profiles import Moments, Profiles, own_rhythm_removed
 from stillwatch.link.settings import LinkSettings
 from stillwatch.stats import seeds
 from stillwatch.stats.conformal import tail_p_values
-from stillwatch.stats.homogeneity import random_sets
+from stillwatch.stats.random_sets import random_sets
 from stillwatch.stats.ranks import average_ranks
 
 POOL = 5_000
