@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stillwatch.stats.combine import cauchy_combination, combined_p_values
+from stillwatch.stats.combine import combined_p_values
 from stillwatch.stats.intervals import binomial_band
 from stillwatch.stats.multiplicity import benjamini_hochberg
 from stillwatch.stats.seeds import generator
@@ -68,16 +68,3 @@ def test_findings_against_one_shared_reference_keep_the_false_discovery_rate() -
         found += int(hits[:10].sum())
     assert np.mean(shares) + 4 * np.std(shares) / np.sqrt(len(shares)) <= 0.1
     assert found >= 1000
-
-
-@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9])
-def test_the_cauchy_combination_holds_a_small_level_under_dependence(correlation: float) -> None:
-    from scipy import special
-
-    draw = generator(20261124, f"cauchy/{correlation}")
-    runs = 8000
-    scores = np.sqrt(1 - correlation) * draw.normal(size=(runs, 8)) + np.sqrt(correlation) * draw.normal(size=(runs, 1))
-    p = np.array([cauchy_combination(row) for row in special.ndtr(-scores)])
-    low, high = binomial_band(runs, 0.01)
-    assert np.count_nonzero(p <= 0.01) <= 1.15 * high
-    assert np.count_nonzero(p <= 0.01) >= 0.8 * low

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stillwatch.stats.homogeneity import set_p_value
 from stillwatch.stats.intervals import binomial_band
 from stillwatch.stats.mmd import (
     FeatureMap,
@@ -16,6 +15,7 @@ from stillwatch.stats.mmd import (
     mmd2_from_means,
     window_moments,
 )
+from stillwatch.stats.random_sets import set_p_value
 from stillwatch.stats.seeds import generator
 
 SIZE, REFERENCES, WINDOWS, DIMENSION = 25, 20, 39, 4

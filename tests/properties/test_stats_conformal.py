@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from stillwatch.stats.conformal import conformal_p_values, leave_one_out_p_values, tail_p_values
+from stillwatch.stats.conformal import conformal_p_values, tail_p_values
 
 VALUES = st.floats(-1e6, 1e6)
 LATTICE = st.integers(-20, 20).map(float)
@@ -46,10 +46,3 @@ def test_within_the_reference_the_tail_p_is_never_below_the_rank_p(scores: np.nd
 def test_just_above_the_highest_reference_value_p_is_not_below_the_rank_p(reference: np.ndarray) -> None:
     above = np.nextafter(reference.max(), np.inf)
     assert tail_p_values([above], reference).p[0] >= 1.0 / (reference.size + 1) * (1 - 1e-9)
-
-
-@settings(max_examples=60, deadline=None)
-@given(_vector(2, 60))
-def test_leave_one_out_equals_the_conformal_p_against_the_rest(scores: np.ndarray) -> None:
-    direct = [conformal_p_values([s], np.delete(scores, i))[0] for i, s in enumerate(scores)]
-    assert np.array_equal(leave_one_out_p_values(scores), np.array(direct))

@@ -28,10 +28,10 @@ ScanInto = Callable[..., Report]
 
 
 def _world(out: Path, form: LogFormat) -> Simulated:
-    """About 120 quiet customers over five days, and one campaign of twenty accounts with one instruction."""
+    """About 240 quiet customers over five days, and one campaign of twenty accounts with one instruction."""
     campaign = CampaignSettings(tactic=Tactic.FIXED_PROMPT, campaign_id="amber", accounts=20, requests_per_account_per_day=26, end_day=5)
     shares = {kind: share for kind, share in HONEST_SHARES.items() if kind not in _LOUD}
-    settings = WorldSettings(seed=5, start=START, days=5, honest_accounts=120, honest_shares=shares, campaigns=(campaign,), format=form)
+    settings = WorldSettings(seed=5, start=START, days=5, honest_accounts=240, honest_shares=shares, campaigns=(campaign,), format=form)
     return simulate(settings, out=out)
 
 

@@ -9,7 +9,7 @@ import pytest
 from stillwatch.detect import pools
 from stillwatch.detect.entities import Entities
 from stillwatch.detect.harvest_signals import HARVEST_SIGNALS
-from stillwatch.detect.pools import LARGEST_POOL, PoolBaseline, pool_baseline, pool_values
+from stillwatch.detect.pools import PoolBaseline, pool_baseline, pool_values
 from stillwatch.detect.shift import subject_shift
 from stillwatch.link.nominate import TraceRows
 from stillwatch.link.profiles import Moments, Profiles
@@ -65,10 +65,15 @@ def _whole(baseline: PoolBaseline) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
     return sets, _drawn(baseline)
 
 
-def test_pools_hold_ordinary_accounts_only_as_many_as_the_group_and_each_once() -> None:
+def test_pools_hold_ordinary_accounts_and_members_as_many_as_the_group_and_each_once() -> None:
+    """Of 12 that are not ordinary the group is six; the other six are in no pool, and the members are in some."""
+    ordinary = np.arange(ACCOUNTS) >= 12
+    sets = pools._sets(_baseline(ordinary), GROUP, 60, generator(23, "pools"))
+    assert sets is not None
+    assert (ordinary | np.isin(np.arange(ACCOUNTS), GROUP))[sets].all()
+    assert np.isin(sets, GROUP).any()
     sets, values = _whole(_baseline())
     assert sets.shape == (60, len(GROUP))
-    assert ORDINARY[sets].all()
     assert all(len(set(row)) == len(GROUP) for row in sets.tolist())
     assert values.shape == (60, len(HARVEST_SIGNALS))
 
@@ -158,16 +163,15 @@ def test_signals_of_single_accounts_say_nothing_of_pools() -> None:
         assert np.isnan(values[:, COLUMN[signal.id]]).all() == (not signal.of_groups), signal.id
 
 
-def test_a_large_group_is_compared_with_smaller_pools() -> None:
-    """A third of the ordinary accounts at most, so that the pools differ from each other."""
+def test_a_large_group_is_compared_with_pools_of_its_size() -> None:
     members = np.arange(50)
     sets = pools._sets(_baseline(), members, 30, generator(23, "pools"))
     assert sets is not None
-    assert sets.shape == (30, int(ORDINARY.sum()) // 3)
-    assert sets.shape[1] <= LARGEST_POOL
+    assert sets.shape == (30, len(members))
 
 
-def test_repeats_of_smaller_pools_are_those_of_a_crowd_of_the_group_s_size() -> None:
+def test_repeats_of_smaller_pools_are_those_of_a_crowd_of_the_group_s_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "LARGEST_POOL", 28)
     baseline, members = _baseline(), np.arange(56)
     sets = pools._sets(baseline, members, 60, generator(23, "pools"))
     assert sets is not None

@@ -4,24 +4,9 @@ import numpy as np
 import pytest
 
 from stillwatch.errors import TooFewSamplesError
-from stillwatch.stats.combine import cauchy_combination, combined_p_values, evidence
+from stillwatch.stats.combine import combined_p_values, evidence
 from stillwatch.stats.samples import UnusableValuesError
 from stillwatch.stats.seeds import generator
-
-
-def test_cauchy_of_one_p_is_that_p() -> None:
-    for p in (1e-300, 1e-20, 1e-9, 0.003, 0.5, 0.9):
-        assert cauchy_combination([p]) == pytest.approx(p, rel=1e-6)
-
-
-def test_cauchy_agrees_with_its_formula_and_weights_count() -> None:
-    p, weight = np.array([0.01, 0.2, 0.7]), np.array([1.0, 2.0, 1.0])
-    statistic = (weight * np.tan((0.5 - p) * np.pi)).sum() / weight.sum()
-    assert cauchy_combination(p, weight) == pytest.approx(0.5 - np.arctan(statistic) / np.pi)
-
-
-def test_one_p_of_one_does_not_undo_strong_evidence() -> None:
-    assert cauchy_combination([1e-8, 1.0]) < 1e-7
 
 
 def test_the_strongest_signal_of_a_family_speaks_for_it() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stillwatch.errors import TooFewSamplesError
-from stillwatch.stats.conformal import conformal_p_values, leave_one_out_p_values, tail_p_values
+from stillwatch.stats.conformal import conformal_p_values, tail_p_values
 from stillwatch.stats.samples import UnusableValuesError
 from stillwatch.stats.seeds import generator
 
@@ -13,15 +13,9 @@ def test_p_is_the_smoothed_share_of_the_reference_at_least_as_high() -> None:
     assert conformal_p_values([0.0, 2.0, 2.5, 9.0], [1.0, 2.0, 2.0, 3.0]).tolist() == [1.0, 0.8, 0.4, 0.2]
 
 
-def test_leave_one_out_compares_each_score_with_the_others_only() -> None:
-    assert leave_one_out_p_values([5.0, 1.0, 3.0, 3.0]).tolist() == [0.25, 1.0, 0.75, 0.75]
-
-
 def test_an_empty_reference_is_an_error_and_not_a_number() -> None:
     with pytest.raises(TooFewSamplesError, match="needs at least 1"):
         conformal_p_values([1.0], [])
-    with pytest.raises(TooFewSamplesError):
-        leave_one_out_p_values([1.0])
     with pytest.raises(TooFewSamplesError):
         tail_p_values([1.0], [])
 

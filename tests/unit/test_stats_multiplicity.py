@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stillwatch.errors import TooFewSamplesError
-from stillwatch.stats.multiplicity import benjamini_hochberg, bonferroni_minimum, expected_false, split_families
+from stillwatch.stats.multiplicity import benjamini_hochberg, expected_false, split_families
 from stillwatch.stats.samples import UnusableValuesError
 
 
@@ -38,16 +38,9 @@ def test_expected_false_is_k_times_the_kth_q() -> None:
     assert expected_false([], 0) == 0.0
 
 
-def test_the_best_of_k_pays_for_k() -> None:
-    assert bonferroni_minimum([0.5, 0.01, 0.9]) == pytest.approx(0.03)
-    assert bonferroni_minimum([0.5, 0.6, 0.9]) == 1.0
-
-
 def test_nothing_to_test_is_an_error() -> None:
     with pytest.raises(TooFewSamplesError):
         benjamini_hochberg([])
-    with pytest.raises(TooFewSamplesError):
-        bonferroni_minimum([])
     with pytest.raises(TooFewSamplesError):
         split_families({})
 

@@ -1,8 +1,8 @@
 """The baseline of a group: what a pool of as many ordinary customers would look like.
 
 A group was shown to act as one. The ordinary explanation of that is a relay or a reseller, whose traffic is a mixture of ordinary
-customers'. So a group is compared with random pools of accounts that no group claims, as many as it has members and of like volume, and
-each signal of a pool is formed as the group's own is: the same sample size, the same averaging.
+customers'. So a group is compared with random pools of accounts, its own and those that no group claims, as many as it has members and of
+like volume, and each signal of a pool is formed as the group's own is: the same sample size, the same averaging.
 """
 
 from __future__ import annotations
@@ -18,12 +18,17 @@ from scipy import sparse
 from stillwatch.detect.entities import Entities
 from stillwatch.detect.shift import subject_shift
 from stillwatch.detect.signal import Signal
-from stillwatch.errors import TooFewSamplesError
 from stillwatch.link.nominate import TraceRows
-from stillwatch.stats.homogeneity import random_sets, set_sums
+from stillwatch.stats.random_sets import random_sets, set_sums
 
 LARGEST_POOL = 1_000
-"""Accounts per random pool; a larger group is compared with pools of this size, whose values scatter more, which errs on the safe side."""
+"""Accounts per random pool; a larger group is compared with pools of this size, matched to a random part of its accounts."""
+
+STRATA = (2, 4, 64)
+"""Octaves of volume that a stratum spans, the narrowest that holds enough ordinary accounts; the last is any volume."""
+
+LEAST_ORDINARY = 9
+"""Ordinary accounts without which nothing can be said of any group."""
 
 _PER_TOKEN = {"output_yield": "input_tokens", "reasoning_token_share": "output_tokens"}
 """Ratios of sums of tokens: pooled, each account's ratio counts by its denominator and not by its exchanges."""
@@ -79,18 +84,25 @@ def pool_values(
 def _sets(
     baseline: PoolBaseline, members: npt.NDArray[np.int64], draws: int, generator: np.random.Generator
 ) -> npt.NDArray[np.int64] | None:
-    """Random sets of ordinary accounts of the members' volumes; of any volume where there are too few."""
+    """Random sets of ordinary accounts and members, of the members' volumes; of any volume where ordinary ones are too few.
+
+    The members may be drawn as well, as a permutation test asks: pools of the other accounts alone scatter less than the group would, and
+    a relay of honest customers would stand out of them (Good 2005, as `random_sets`).
+    """
     volumes = baseline.entities.features["exchanges"][: baseline.entities.accounts]
-    strata = np.floor(np.log2(np.maximum(volumes, 1)) / 2).astype(np.int64)
-    most = min(LARGEST_POOL, int(baseline.ordinary.sum()) // 3)
-    if most < 3:
+    octaves = np.floor(np.log2(np.maximum(volumes, 1))).astype(np.int64)
+    if baseline.ordinary.sum() < LEAST_ORDINARY:
         return None
-    chosen = members if len(members) <= most else generator.choice(members, most, replace=False)
-    for stratum in (strata, np.zeros_like(strata)):
-        try:
-            return random_sets(generator, stratum, np.sort(chosen), draws, eligible=baseline.ordinary)
-        except TooFewSamplesError:
-            continue
+    # all members where possible: in a sample, the one heavy account that the group's traffic mostly is may be missing
+    chosen = members if len(members) <= LARGEST_POOL else generator.choice(members, LARGEST_POOL, replace=False)
+    drawn = baseline.ordinary.copy()
+    drawn[members] = True
+    for width in STRATA:
+        stratum = octaves // width
+        values, wanted = np.unique(stratum[chosen], return_counts=True)
+        others = np.array([(baseline.ordinary & (stratum == value)).sum() for value in values])
+        if np.all(others >= wanted) or width == STRATA[-1]:
+            return random_sets(generator, stratum, np.sort(chosen), draws, eligible=drawn)
     return None
 
 

@@ -1,9 +1,9 @@
 """Do the accounts of a candidate act as one, or as so many customers? Asked in aspects that the nominating trace does not explain.
 
 Each aspect is a statistic of a set of accounts, larger when its typical member is more like the others (see `likeness`). It is compared
-with random sets of other accounts of the same size, like volume and the same language (language is matched so that it can never count as
-likeness). The logs of the aspects' p-values are summed (Fisher 1932) and the sum is compared with the same sum of the random sets, which
-carries their dependence.
+with random sets of the same size, like volume and the same language (language is matched so that it can never count as likeness). Both the
+other accounts and the candidate's own are drawn, which makes it a permutation test (Good 2005). The logs of the aspects' p-values are
+summed (Fisher 1932) and the sum is compared with the same sum of the random sets, which carries their dependence.
 
 Null hypothesis: given the shared trace, the accounts are independent customers, as any others of their volume and language.
 """
@@ -24,7 +24,7 @@ from stillwatch.link.profiles import Moments, Profiles, own_rhythm_removed
 from stillwatch.link.settings import LinkSettings
 from stillwatch.stats import seeds
 from stillwatch.stats.conformal import tail_p_values
-from stillwatch.stats.homogeneity import random_sets
+from stillwatch.stats.random_sets import random_sets
 from stillwatch.stats.ranks import average_ranks
 
 POOL = 5_000
@@ -270,11 +270,16 @@ class Validator:
     def _random_sets(
         self, strata: list[npt.NDArray[np.int64]], chosen: npt.NDArray[np.integer], eligible: npt.NDArray[np.bool_], draws: int
     ) -> npt.NDArray[np.int64] | None:
-        """Sets matched as closely as the pool allows; None where even the coarsest match fails."""
+        """Sets matched as closely as the pool allows; None where even the coarsest match fails.
+
+        The members themselves may be drawn, as a permutation test asks: sets of the others alone scatter less than the candidate would.
+        """
+        drawn = eligible.copy()
+        drawn[chosen] = True
         for stratum in strata:
             values, wanted = np.unique(stratum[chosen], return_counts=True)
             if all((eligible & (stratum == value)).sum() >= SPARE * count for value, count in zip(values, wanted, strict=True)):
-                return random_sets(self._generator, stratum, chosen, draws, eligible=eligible)
+                return random_sets(self._generator, stratum, chosen, draws, eligible=drawn)
         return None
 
     def _statistic(self, aspect: str, rows: _Rows, sets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

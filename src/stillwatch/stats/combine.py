@@ -26,24 +26,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stillwatch.stats.conformal import SMALLEST_P, conformal_p_values, count_at_least, tail_p_values
-from stillwatch.stats.samples import (
-    BoolArray,
-    FloatArray,
-    finite_vector,
-    probability_vector,
-    require,
-    require_samples,
-)
+from stillwatch.stats.conformal import conformal_p_values, count_at_least, tail_p_values
+from stillwatch.stats.samples import BoolArray, FloatArray, require, require_samples
 
 # With fewer reference values no p reaches 5 %, so a signal has nothing to say.
 REFERENCE_MINIMUM = 20
 # Expectation of -ln p under the null: what a family without any value is taken to say.
 MISSING_NATS = 1.0
-# A p of exactly 1, common among ranks, would outweigh any evidence in the Cauchy sum.
-CAUCHY_MAXIMUM = 0.99
-# Below this, 1 / (pi p) equals the cotangent to double precision, which the tangent itself does not reach.
-CAUCHY_SMALL = 1e-9
 # At most 13.8 nats from one signal: enough to stand out of a large reference, too little to convict by itself.
 SMALLEST_SIGNAL_P = 1e-6
 
@@ -71,36 +60,6 @@ class CombinedPValues:
     rank_p: FloatArray
     p: FloatArray
     extrapolated: BoolArray
-
-
-def cauchy_combination(p_values: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """One p-value for K dependent ones, from the weighted mean of tan((1/2 - p) pi).
-
-    Args:
-        p_values: [K], K >= 1, in [0, 1]; those above 0.99 count as 0.99, so that one p of 1 does not undo the others.
-        weights: [K], >= 0, not all 0; None: equal.
-
-    Returns:
-        In (0, 1].
-
-    Null hypothesis: all K null hypotheses hold.
-    Assumption: the p-values' dependence is that of pairwise normal scores; then the level holds in the limit of small
-    levels, and near 5 % it is close but may be exceeded slightly. For an exact level use combined_p_values.
-    Raises TooFewSamplesError for no p-values, UnusableValuesError outside [0, 1].
-
-    Source: Liu, Xie 2020, "Cauchy combination test" (statistic and its tail under dependence).
-    """
-    p = probability_vector(p_values, "p_values")
-    require_samples("Cauchy combination", needed=1, got=p.size)
-    weight = np.ones(p.size) if weights is None else finite_vector(weights, "weights")
-    require(weight.shape == p.shape, f"{weight.size} weights for {p.size} p-values; pass one for each")
-    require(np.all(weight >= 0.0) and weight.sum() > 0.0, "weights must not be negative, and not all zero")
-    clipped = np.clip(p, SMALLEST_P, CAUCHY_MAXIMUM)
-    small = clipped < CAUCHY_SMALL
-    terms = np.where(small, 1.0 / (np.pi * clipped), np.tan((0.5 - np.where(small, 0.5, clipped)) * np.pi))
-    statistic = float(weight @ terms / weight.sum())
-    # arctan(1/t) keeps the digits that 1/2 - arctan(t)/pi loses for large t.
-    return float(np.arctan2(1.0, statistic) / np.pi)
 
 
 def evidence(p_values: ArrayLike, families: Sequence[str]) -> tuple[FloatArray, FloatArray]:

@@ -100,25 +100,6 @@ def conformal_p_values(scores: ArrayLike, reference: ArrayLike) -> FloatArray:
     return (1.0 + count_at_least(tested, ordered)) / (ordered.size + 1.0)
 
 
-def leave_one_out_p_values(scores: ArrayLike) -> FloatArray:
-    """Each score's conformal p-value against all the others: (1 + number of others >= score) / n.
-
-    Args:
-        scores: [n], n >= 2, higher is more unusual, any unit.
-
-    Returns:
-        [n], in [1 / n, 1]. Equal scores get the same p, that of the lowest among them (conservative).
-
-    Null hypothesis: all n scores are exchangeable. Assumption: nothing else.
-    Raises TooFewSamplesError below two scores, UnusableValuesError for values that are not finite.
-
-    Source: Vovk, Gammerman, Shafer 2005, section 2.2; the bag without the score itself.
-    """
-    tested = finite_vector(scores, "scores")
-    require_samples("leave-one-out p-value", needed=2, got=tested.size)
-    return count_at_least(tested, np.sort(tested)) / float(tested.size)
-
-
 def tail_p_values(scores: ArrayLike, reference: ArrayLike, *, tail: float = 0.1) -> TailPValues:
     """Conformal p-values that go on falling above the highest reference value, by a fitted tail.
 

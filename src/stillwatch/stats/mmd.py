@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial import distance
 
-from stillwatch.stats.homogeneity import set_sums
+from stillwatch.stats.random_sets import set_sums
 from stillwatch.stats.samples import FloatArray, IntArray, finite_array, require, require_samples
 
 # Rows that the median heuristic looks at; its square is the number of distances.
@@ -151,7 +151,7 @@ def matched_null(generator: np.random.Generator, pool: ArrayLike, references: Wi
 
     Returns:
         [N // size]: the pool is shuffled and cut into windows that share no row. With a tested window of benign rows
-        all of them are exchangeable, so that homogeneity.set_p_value(tested, null, tail="upper") is exact. A null from
+        all of them are exchangeable, so that random_sets.set_p_value(tested, null, tail="upper") is exact. A null from
         single pairs beside a tested average is too wide: at a nominal 5 % it then rejects under 1 %, and power is lost.
 
     Null hypothesis: the tested window's rows are of the pool's law. Assumption: rows are independent; where they come in

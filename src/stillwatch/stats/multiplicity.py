@@ -87,19 +87,3 @@ def expected_false(q_values: ArrayLike, k: int) -> float:
     q = probability_vector(q_values, "q_values")
     require(0 <= k <= q.size, f"k is {k}, there are {q.size} q-values; pass 0 <= k <= {q.size}")
     return float(k * np.partition(q, k - 1)[k - 1]) if k else 0.0
-
-
-def bonferroni_minimum(p_values: ArrayLike) -> float:
-    """P-value of the best of K tests, whatever their dependence: min(1, K * smallest).
-
-    Args:
-        p_values: [K], K >= 1, in [0, 1].
-
-    Null hypothesis: all K null hypotheses hold. Assumption: each p-value is valid alone; none on their dependence.
-    Raises TooFewSamplesError for no p-values, UnusableValuesError outside [0, 1].
-
-    Source: Bonferroni's inequality; Dunn 1961, "Multiple comparisons among means".
-    """
-    p = probability_vector(p_values, "p_values")
-    require_samples("Bonferroni minimum", needed=1, got=p.size)
-    return float(min(1.0, p.size * p.min()))

@@ -53,8 +53,8 @@ def smallest_detectable(*, reference_size: int, tested: int, level: float, campa
     )
 
 
-def smallest_homogeneous_group(*, owners: int, draws: int, level: float) -> int:
-    """Fewest members of a set whose homogeneity p-value can reach `level`, if the set is as homogeneous as can be.
+def smallest_testable_group(*, owners: int, draws: int, level: float) -> int:
+    """Fewest members of a set whose p-value among random sets can reach `level`, if its members are as alike as can be.
 
     Args:
         owners: owners from which random sets are drawn, the members included; one stratum.
@@ -71,12 +71,12 @@ def smallest_homogeneous_group(*, owners: int, draws: int, level: float) -> int:
     """
     probability(level, "level")
     needed = _sets_needed(level)
-    require_samples("homogeneity test, draws", needed=needed - 1, got=draws)
+    require_samples("test of likeness, draws", needed=needed - 1, got=draws)
     for members in range(2, owners // 2 + 1):
         if math.comb(owners, members) >= needed:
             return members
     enough = next(size for size in range(4, needed + 4) if math.comb(size, size // 2) >= needed)
-    require_samples("homogeneity test, owners", needed=enough, got=owners)
+    require_samples("test of likeness, owners", needed=enough, got=owners)
     return 2
 
 
