@@ -100,7 +100,7 @@ def judgement(entities: Entities) -> Judgement:
 
 
 def _evidence(
-    entities: Entities, judgement: Judgement, declared: dict[str, str] | None = None, public: float = 0.0, verification: str = "business"
+    entities: Entities, judgement: Judgement, declared: dict[str, str] | None = None, public: float = 0.0, verification: str = "contract"
 ) -> Evidence:
     none = np.zeros(0, np.int64)
     rows = TraceRows(account=none, trace=none, count=none, kinds=np.zeros(0, np.str_), values=np.zeros(0, np.str_), accounts=ACCOUNTS)
@@ -238,12 +238,13 @@ def test_a_finding_has_the_same_uid_whenever_it_is_built(entities: Entities, jud
 @pytest.mark.parametrize(
     ("use", "verification", "severity"),
     [
-        ("Licensed training, deal 7", "business", Severity.INFO),
+        ("Licensed training, deal 7", "licensed", Severity.INFO),
         ("Synthetic data under licence", "Contract", Severity.INFO),
         ("Licensed training, deal 7", "email", Severity.HIGH),
-        ("help for contract lawyers", "business", Severity.HIGH),
-        ("a quiz for the driving licence", "business", Severity.HIGH),
-        ("chat", "business", Severity.HIGH),
+        ("assistants built under contract for hotels", "contract", Severity.HIGH),
+        ("a quiz for the driving licence", "contract", Severity.HIGH),
+        ("Licensed training, deal 7", "business", Severity.HIGH),
+        ("chat", "contract", Severity.HIGH),
     ],
 )
 def test_a_licence_of_a_verified_customer_makes_a_harvest_information(

@@ -21,7 +21,7 @@ from stillwatch.detect.assemble import Evidence, Ruling, build_findings, ranked,
 from stillwatch.detect.catalogue import silent_signals
 from stillwatch.detect.entities import Entities, gather
 from stillwatch.detect.harvest_signals import HARVEST_SIGNALS
-from stillwatch.detect.judge import Judgement, judge, judge_group, like_volume, with_q_values
+from stillwatch.detect.judge import LEAST_REFERENCE, Judgement, judge, judge_group, like_volume, of_like_volume, with_q_values
 from stillwatch.detect.licences import licensed_accounts
 from stillwatch.detect.pools import pool_baseline, pool_values
 from stillwatch.detect.power import power
@@ -183,8 +183,10 @@ def _judgement(
         if pools is None or volumes[entity] < settings.detect.least_exchanges:
             continue
         single = None
-        if together[entity] >= settings.detect.open_customer:
-            customers = np.flatnonzero(ordinary)
+        customers = np.flatnonzero(ordinary)
+        near = int(of_like_volume(volumes[customers], volumes[entity]).sum())
+        # where no single customer is as large, none can say what one of that size looks like
+        if together[entity] >= settings.detect.open_customer and near >= LEAST_REFERENCE:
             single = values[customers[like_volume(volumes[customers], volumes[entity], settings.detect.reference_size)]]
         judge_group(judgement, entity, pools, single, HARVEST_SIGNALS)
     return with_q_values(judgement, entities.is_group)
