@@ -280,3 +280,33 @@ def test_techniques_are_cited_only_where_harvest_is_claimed(entities: Entities, 
     assert ("AML.T0024.002", "Extract AI Model") in findings["a40"].techniques
     for finding in findings.values():
         assert bool(finding.techniques) == (finding.harvest is Verdict.YES)
+
+
+def test_one_house_is_neither_an_acquittal_nor_grounds_for_a_charge(entities: Entities, judgement: Judgement) -> None:
+    loud = _shouting(judgement, ACCOUNTS)
+    plain = rule(_evidence(entities, loud), SETTINGS)[-1]
+    assert plain.harvest is Verdict.YES
+    unmatched = loud.unmatched.copy()
+    unmatched[ACCOUNTS] = True
+    alone = rule(_evidence(entities, replace(loud, unmatched=unmatched)), SETTINGS)[-1]
+    assert (alone.harvest, alone.severity) == (Verdict.UNCLEAR, Severity.LOW)
+    p_values, q_values, strangers = (values.copy() for values in (loud.p_values, loud.q_values, loud.as_strangers))
+    p_values[ACCOUNTS], q_values[ACCOUNTS], strangers[ACCOUNTS] = 0.4, 0.8, 1e-6
+    explained = rule(_evidence(entities, replace(loud, p_values=p_values, q_values=q_values, as_strangers=strangers)), SETTINGS)[-1]
+    assert (explained.harvest, explained.severity) == (Verdict.UNCLEAR, Severity.LOW)
+    strangers[ACCOUNTS] = 0.4
+    ordinary = rule(_evidence(entities, replace(loud, p_values=p_values, q_values=q_values, as_strangers=strangers)), SETTINGS)[-1]
+    assert ordinary.harvest is Verdict.NO
+
+
+def test_a_template_for_whatever_comes_tells_one_thing_only(entities: Entities, judgement: Judgement) -> None:
+    loud = _shouting(judgement, ACCOUNTS)
+    told = loud.p_signals.copy()
+    product = {"wording", "coverage", "shape", "yield", "novelty"}
+    for column, signal in enumerate(HARVEST_SIGNALS):
+        told[ACCOUNTS, column] = 0.001 if signal.family in product else 0.5
+    template = rule(_evidence(entities, replace(loud, p_signals=told)), SETTINGS)[-1]
+    assert template.harvest is Verdict.UNCLEAR
+    column = next(place for place, signal in enumerate(HARVEST_SIGNALS) if signal.family == "reasoning")
+    told[ACCOUNTS, column] = 0.001
+    assert rule(_evidence(entities, replace(loud, p_signals=told)), SETTINGS)[-1].harvest is Verdict.YES

@@ -183,11 +183,11 @@ def _judgement(
         if pools is None or volumes[entity] < settings.detect.least_exchanges:
             continue
         single = None
-        customers = np.flatnonzero(ordinary)
-        near = int(of_like_volume(volumes[customers], volumes[entity]).sum())
-        # where no single customer is as large, none can say what one of that size looks like
-        if together[entity] >= settings.detect.open_customer and near >= LEAST_REFERENCE:
+        if together[entity] >= settings.detect.open_customer:
+            customers = np.flatnonzero(ordinary)
             single = values[customers[like_volume(volumes[customers], volumes[entity], settings.detect.reference_size)]]
+            # where hardly a single customer is as large, none can say what is usual for one
+            judgement.unmatched[entity] = bool(of_like_volume(volumes[customers], volumes[entity]).sum() < LEAST_REFERENCE)
         judge_group(judgement, entity, pools, single, HARVEST_SIGNALS)
     return with_q_values(judgement, entities.is_group)
 

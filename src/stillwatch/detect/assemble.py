@@ -80,8 +80,9 @@ def rule(evidence: Evidence, settings: DetectSettings) -> tuple[Ruling, ...]:
         telling = standing_out(judgement.p_signals[entity][_TELLING], _TELLING_FAMILIES, settings.agreeing_level)
         public = entity < entities.accounts and evidence.public[entity] >= settings.public_share
         harvest = harvest_verdict(judgement.p_values[entity], judgement.q_values[entity], families, telling, settings, public=public)
-        if harvest is Verdict.NO and judgement.as_strangers[entity] <= settings.level:
-            # one house explains it; an explanation is no acquittal
+        explained = harvest is Verdict.NO and judgement.as_strangers[entity] <= settings.level
+        if explained or (harvest is Verdict.YES and judgement.unmatched[entity]):
+            # that they are openly one house may explain it: neither an acquittal, nor grounds to accuse them of acting as one
             harvest = Verdict.UNCLEAR
         pooling = Verdict.YES if entity >= entities.accounts else Verdict.NO
         licensed = bool(evidence.licensed[entities.members(entity)].mean() >= LICENSED_SHARE)

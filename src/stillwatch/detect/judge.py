@@ -43,6 +43,7 @@ class Judgement:
         totals: [E] nats; NaN: not judged.
         p_values, q_values: [E]; NaN: not judged, too few exchanges or too small a baseline.
         as_strangers: [E] a group's p-value against random pools alone, whatever else it was held against; NaN for accounts.
+        unmatched: [E] whether a group stands openly together and too few single customers are as large to say what is usual for one.
         extrapolated: [E] whether p rests on a fitted tail, beyond every baseline entity.
         medians, highs, sizes: [E, K] median, 95th percentile (5th where low is suspicious) and number of baseline values.
     """
@@ -54,6 +55,7 @@ class Judgement:
     p_values: npt.NDArray[np.float64]
     q_values: npt.NDArray[np.float64]
     as_strangers: npt.NDArray[np.float64]
+    unmatched: npt.NDArray[np.bool_]
     extrapolated: npt.NDArray[np.bool_]
     medians: npt.NDArray[np.float64]
     highs: npt.NDArray[np.float64]
@@ -126,6 +128,7 @@ def _blank(values: npt.NDArray[np.float64]) -> Judgement:
         p_values=np.full(rows, np.nan),
         q_values=np.full(rows, np.nan),
         as_strangers=np.full(rows, np.nan),
+        unmatched=np.zeros(rows, np.bool_),
         extrapolated=np.zeros(rows, np.bool_),
         medians=np.full(shape, np.nan),
         highs=np.full(shape, np.nan),
