@@ -87,7 +87,7 @@ ASSIGNED_SUSPECT = (
     rf"(?:[a-z-]+(?:{_BLANK}|%20|\+)+)?{_SUSPECT_VALUE}"
     rf"|\\*[\"'`]{_BLANK}*,{_BLANK}*\\*[\"'`](?:[a-z_]+\\*[\"'`]{_BLANK}*:|[^\r\n]*[0-9])"
     rf"|(?:\\*[\"'`*_\])]|%22|%27|&quot;)*{_BLANK}*(?:[=>]|{_COLONS})[:=>*_]*{_BLANK}*[^ \t\r\n]{{2}})"
-    rf"|(?:key|auth)=[^ \t\r\n=]{{{_LONG_MIXED_CHARS}}})"
+    r"|(?:key|auth)=[^ \t\r\n]*[0-9])"
 )
 
 _FLAG_NAMES = "(pass(?:word|wd|phrase)|pwd)|api[-_]?key|[a-z]{3,12}[-_]key|(?:[a-z]{3,12}[-_])?token|(?:[a-z]{3,12}[-_])?secret"

@@ -96,7 +96,15 @@ def _prefixed_drawn(kind: str, hints: str, prefix: str) -> Pattern:
 
 
 _ALNUM, _DASHED = "[A-Za-z0-9]", "[A-Za-z0-9_-]"
-_COOKIE = r"[!#$%&*+.^_|~A-Za-z0-9-]{1,64}(?:=[^\s;,\"'`\\<>]*+)?"
+_COOKIE_NAME, _COOKIE_VALUE = "[!#$%&*+.^_|~A-Za-z0-9-]{1,64}", r"=[^\s;,\"'`\\<>]*+"
+# The dots are found first: the run before them is looked for nowhere else.
+BOT_TOKEN = shape(
+    "discord",
+    ".",
+    rf"\.(?<={_DASHED}{{23}}\.)({_DASHED}{{6}}\.{_DASHED}{{27,}})",
+    rf"\.{_DASHED}{{6}}\.{_DASHED}{{27}}",
+    _is_discord_token,
+)
 SHAPES = (
     shape(
         "private-key",
@@ -158,7 +166,7 @@ SHAPES = (
     shape("elevenlabs", "sk_", "(?<![aeiouAEIOU])sk_[0-9a-f]{40,}|sk_[0-9a-f]{48}(?![0-9a-f])", "sk_[0-9a-f]{16}"),
     _prefixed("sentry", "sntrys_ sntryu_", "sntry[su]_", "[A-Za-z0-9+/=_]", 20),
     _prefixed("square", "sq0", "sq0(?:atp|csp|idp|idb)-", _DASHED, 16),
-    shape("square", "eaaa", rf"(?<![A-Za-z0-9+/])EAAA{_DASHED}{{56,}}", f"EAAA{_DASHED}{{8}}", _is_square_token),
+    shape("square", "eaaa", rf"(?<![A-Za-z0-9+/])EAAA{_DASHED}{{56,}}", f"EAAA{_DASHED}{{32}}", _is_square_token),
     shape(
         "paypal",
         "access_token$",
@@ -184,18 +192,11 @@ SHAPES = (
         r"((?:(?:\s|\\{1,8}[nr]){1,8}[A-Za-z0-9+/]{2,}+={0,2}(?=[\s\\\"'`<]|\Z))+)",
         r"Private-Lines:",
     ),
-    # The dots are found first: the run before them is looked for nowhere else.
+    BOT_TOKEN,
     shape(
-        "discord",
-        ".",
-        rf"\.(?<={_DASHED}{{23}}\.)({_DASHED}{{6}}\.{_DASHED}{{27,}})",
-        rf"\.{_DASHED}{{6}}\.{_DASHED}{{16}}",
-        _is_discord_token,
-    ),
-    shape(
+        "session",
         "cookie",
-        "cookie",
-        rf"(?i:cookie2?)[\\\"'`]{{0,5}}[ \t]{{0,4}}[:=][ \t\\\"'`\[]{{0,8}}({_COOKIE}(?:;[ \t]?{_COOKIE})*+)",
+        rf"(?i:cookie2?)[\\\"'`]{{0,5}}[ \t]{{0,4}}[:=][ \t\\\"'`\[]{{0,8}}({_COOKIE_NAME}{_COOKIE_VALUE}(?:;[ \t]?{_COOKIE_NAME}(?:{_COOKIE_VALUE})?)*+)",
         r"(?i:cookie2?)[\\\"'`]*[ \t]*[:=][ \t\\\"'`\[]*[!#$%&*+.^_|~A-Za-z0-9-]+=",
         _secret_is_drawn,
     ),

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.ingest.secret_names import ASSIGNED_SUSPECT, FLAG, masked_values
-from stillwatch.ingest.secret_shapes import LINK, SHAPES, Pattern
+from stillwatch.ingest.secret_shapes import BOT_TOKEN, LINK, SHAPES, Pattern
 from stillwatch.ingest.secret_values import HASHED_KEY, mark
 
 _KEY_HEX = 32
@@ -21,7 +21,13 @@ _SHAPE_SUSPECT = "|".join(dict.fromkeys(shape.suspect for shape in (*SHAPES, FLA
 _LONG_TEXT_CHARS = 50_000
 """From here on it pays to ask for all shapes at once before each is looked for."""
 
-SUSPECT = f"{_SHAPE_SUSPECT}|{ASSIGNED_SUSPECT}"
+_SCANS = (
+    "|".join([*dict.fromkeys(kind.suspect for kind in (*SHAPES, FLAG, LINK) if kind is not BOT_TOKEN), ASSIGNED_SUSPECT]),
+    BOT_TOKEN.suspect,
+)
+"""Two expressions that are looked for one after the other take half the time of one: the states of both would not fit RE2's table."""
+
+SUSPECT = "|".join(_SCANS)
 """A regular expression (RE2) that matches every text in which `mask` would change something.
 
 Arrow's RE2 runs in linear time but knows neither look-around nor possessive repeats, so this only finds candidates.
@@ -69,7 +75,7 @@ def _masked_shape(text: str, shape: Pattern, folded: str) -> str:
 
 def mask_array(array: pa.Array) -> pa.Array:
     """A string array with `mask` applied to each value that needs it; the same array when none does."""
-    suspect = pc.match_substring_regex(array, SUSPECT)
+    suspect = pc.or_(*(pc.match_substring_regex(array, expression) for expression in _SCANS))
     if not pc.any(suspect).as_py():
         return array
     masked = pa.array([mask(text) for text in array.filter(suspect).to_pylist()], type=array.type)
