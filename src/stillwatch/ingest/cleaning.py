@@ -26,6 +26,8 @@ _NARROW = tuple(
 _MOSTLY_DISTINCT = frozenset({"exchange_id", "trace_id"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNCLEAN = rf"{SUSPECT}|[\x00-\x1f\x7f]|^\s|\s$"
+_AFTER_PATH = r"(?s)(?:[?#]|%3[Ff]|%23).*"
+_USER = r"^(\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})[^/\\]*@|^()[^/\\:]*:[^/\\]*@"
 _KEPT_CHARS = 64
 _HASH_HEX = 32
 
@@ -40,6 +42,8 @@ def clean(columns: Mapping[str, pa.Array], *, rows: int, source: str, max_id_cha
         mask_text: whether secrets are masked in the four text columns too.
     """
     made = {name: readable(array) for name, array in columns.items()}
+    if "endpoint" in made:
+        made["endpoint"] = _bare_addresses(made["endpoint"])
     for name in _NARROW:
         if name in made:
             made[name] = clean_labels(made[name], name, max_id_chars)
@@ -64,6 +68,13 @@ def readable(array: pa.Array) -> pa.Array:
         raw = array.cast(pa.binary()).to_pylist()
         return pa.array([None if value is None else value.decode("utf-8", "replace") for value in raw], type=pa.string())
     return array
+
+
+def _bare_addresses(array: pa.Array) -> pa.Array:
+    """Addresses without their query, fragment, user and password, where keys stand."""
+    coded = array.dictionary_encode()
+    distinct = pc.replace_substring_regex(coded.dictionary, _AFTER_PATH, "")
+    return pc.replace_substring_regex(distinct, _USER, r"\1").take(coded.indices)
 
 
 def _text_state(made: Mapping[str, pa.Array], rows: int) -> pa.Array:

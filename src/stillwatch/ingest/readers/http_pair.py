@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import unquote
 
 from stillwatch.ingest.messages import (
     ANSWER_COLUMNS,
@@ -33,6 +35,9 @@ _COLUMNS = tuple(
 )
 _ACCOUNT_NAMES = ("account_id", "accountId", "customer_id", "user_id", "userId", "_user", "user", "organization", "organisation")
 _START_NAMES = ("started_at", "startTime", "created_at", "createdAt", "timestamp", "time")
+_KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key", "x-portkey-api-key", "ocp-apim-subscription-key")
+_KEY_PARAMETER = re.compile(r"[?&](?:key|api[_-]?key|subscription-key)=([^&#\s]+)", re.IGNORECASE)
+_SCHEMES = frozenset({"basic", "bearer", "digest", "negotiate"})
 _MAX_CHUNKS = 100_000
 
 
@@ -46,7 +51,7 @@ def _read(record: Record, context: Context) -> list[Row | None]:
     sent = _headers(asked)
     row = request(mapping(parse_text(asked.get("body"), context.max_depth)))
     row |= answer(_response_body(answered.get("body"), context))
-    row |= _identity(record, meta, sent)
+    row |= _identity(record, meta, sent, _address(asked))
     started = pick(*(record.get(name) for name in _START_NAMES), *(meta.get(name) for name in _START_NAMES), asked.get("time"))
     row |= {
         "exchange_id": pick(record.get("id"), meta.get("id"), mapping(_headers(answered)).get("x-request-id")),
@@ -56,7 +61,7 @@ def _read(record: Record, context: Context) -> list[Row | None]:
         "session_id": label(pick(meta.get("session_id"), meta.get("sessionId"))),
         "client_ip": label(pick(record.get("client_ip"), sent.get("x-forwarded-for", "").split(",")[0].strip(), sent.get("x-real-ip"))),
         "user_agent": sent.get("user-agent"),
-        "endpoint": label(pick(asked.get("url"), asked.get("uri"), asked.get("path"))),
+        "endpoint": _address(asked),
         "status": pick(answered.get("status"), answered.get("status_code")),
         REQUEST_ID: sent.get("x-request-id"),
     }
@@ -64,12 +69,31 @@ def _read(record: Record, context: Context) -> list[Row | None]:
 
 
 def _headers(side: dict[str, Any]) -> dict[str, str]:
-    return {name.lower(): value for name, value in mapping(side.get("headers")).items() if isinstance(value, str)}
+    """Headers by their names in lower case; of a repeated one the first."""
+    given = {name.lower(): _first_of(value) for name, value in mapping(side.get("headers")).items()}
+    return {name: value for name, value in given.items() if isinstance(value, str)}
 
 
-def _identity(record: Record, meta: dict[str, Any], sent: dict[str, str]) -> Row:
+def _first_of(value: object) -> object:
+    return value[0] if isinstance(value, list) and value else value
+
+
+def _address(asked: dict[str, Any]) -> str | None:
+    return label(pick(asked.get("url"), asked.get("uri"), asked.get("path")))
+
+
+def _key(sent: dict[str, str], address: str | None) -> str | None:
+    """The key of a request: of a header, else of its address."""
+    words = sent.get("authorization", "").split()
+    credentials = words[-1] if words and words[-1].lower() not in _SCHEMES else None
+    parameter = _KEY_PARAMETER.search(address or "")
+    headers = (sent.get(name, "").strip() or None for name in _KEY_HEADERS)
+    return pick(*headers, credentials, unquote(parameter.group(1)) if parameter else None)
+
+
+def _identity(record: Record, meta: dict[str, Any], sent: dict[str, str], address: str | None) -> Row:
     """Who asked: what the gateway says, else the account header, else the key."""
-    key = pick(sent.get("x-api-key"), sent.get("api-key"), sent.get("x-portkey-api-key"), sent.get("authorization", "").split(" ")[-1])
+    key = _key(sent, address)
     consumer = mapping(record.get("consumer"))
     hashed = hash_key(key) if key else None
     stated = pick(record.get("account_id"), consumer.get("custom_id"), consumer.get("id"), *(meta.get(name) for name in _ACCOUNT_NAMES))
