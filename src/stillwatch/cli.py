@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -96,7 +97,7 @@ def scan(
 
     An earlier result in --out is replaced, and a line says so; give each run a folder of its own to keep them.
 
-    Exit status: 0 done, whatever was found; 1 failed; 2 wrong usage; 3 only with --fail-on.
+    Exit status: 0 done, whatever was found; 1 failed; 2 wrong usage; 3 only with --fail-on; 130 interrupted.
 
     \b
     stillwatch scan logs/ --accounts accounts.csv --out result
@@ -128,6 +129,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Simulate a provider's fortnight with known campaigns, scan it, and count the findings against the truth."""
+    _finite(scale=scale)
     from stillwatch.app.demo import demo as run
     from stillwatch.settings import from_environment
 
@@ -166,6 +168,7 @@ def simulate(
 
     knobs = {"accounts": accounts, "requests_per_account_per_day": requests_per_day, "dilution": dilution, "jitter": jitter}
     knobs |= {"shared_infrastructure": shared_infrastructure, "paraphrase": paraphrase}
+    _finite(requests_per_day=requests_per_day, dilution=dilution, jitter=jitter, shared_infrastructure=shared_infrastructure)
     given: dict[str, Any] = {"seed": seed, "days": days, "honest_accounts": honest_accounts, "log_format": log_format}
     with _progress(quiet=as_json) as progress:
         counts = run_simulation(out, tactics=tactic or [], knobs=knobs, progress=progress, **given)
@@ -240,6 +243,14 @@ def _choice(option: str, value: str | None, known: Sequence[str]) -> None:
     if value is not None and value not in known:
         message = f"{option} is {value!r}; it takes one of {', '.join(known)}"
         raise UsageError(message)
+
+
+def _finite(**given: float) -> None:
+    """Refuse not-a-number, which lies between any two bounds, and infinity."""
+    for name, value in given.items():
+        if not math.isfinite(value):
+            message = f"--{name.replace('_', '-')} is {value}; it takes a finite number"
+            raise UsageError(message)
 
 
 def _progress(*, quiet: bool) -> Any:

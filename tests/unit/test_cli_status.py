@@ -52,6 +52,11 @@ def log(tmp_path: Path) -> Path:
         ["simulate", "--out", "OUT", "--tactic", "charm"],
         ["simulate", "--out", "OUT", "--format", "clay"],
         ["simulate", "--out", "OUT", "--dilution", "2"],
+        ["simulate", "--out", "OUT", "--tactic", "relay", "--requests-per-day", "nan"],
+        ["simulate", "--out", "OUT", "--tactic", "relay", "--requests-per-day", "inf"],
+        ["simulate", "--out", "OUT", "--tactic", "relay", "--requests-per-day", "-1"],
+        ["simulate", "--out", "OUT", "--tactic", "relay", "--dilution", "nan"],
+        ["demo", "--out", "OUT", "--scale", "nan"],
         ["demo", "--scale", "0"],
     ],
 )

@@ -44,7 +44,8 @@ def plan_inputs(paths: Sequence[Path], *, format: str = "auto") -> InputPlan:  #
         for entry in _expand(Path(given)):
             found.setdefault(entry.path, entry)
     if not found:
-        raise UsageError("no input: give at least one log file, folder or pattern")
+        where = ", ".join(str(path) for path in paths[:5])
+        raise UsageError(f"{where or 'no path'}: no log file there (hidden ones do not count); give at least one log file, folder or pattern")
     names = _unique({path: entry.name for path, entry in found.items()})
     files: list[InputFile] = []
     ignored: list[tuple[str, str]] = []

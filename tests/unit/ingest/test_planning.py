@@ -75,6 +75,9 @@ def test_what_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     for paths in ([tmp_path / "none.jsonl"], [tmp_path / "*.jsonl"], []):
         with pytest.raises(UsageError):
             plan_inputs(paths)
+    (tmp_path / "nothing-here").mkdir()
+    with pytest.raises(UsageError, match="nothing-here: no log file"):
+        plan_inputs([tmp_path / "nothing-here"])
     with pytest.raises(UsageError, match="format"):
         plan_inputs([tmp_path], format="syslog")
 
