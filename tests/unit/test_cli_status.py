@@ -262,3 +262,32 @@ def test_the_process_ends_with_the_status_and_all_it_said() -> None:
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert "no such file" in ended.stderr
+
+
+def test_what_a_scan_left_aside_and_whom_the_accounts_table_knows_is_said_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    logs, out = Path("logs"), Path("out")
+    logs.mkdir()
+    rows = [ROW | {"account_id": f"a{place}", "exchange_id": str(place)} for place in range(30)]
+    (logs / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    (logs / "torn.parquet").write_bytes(b"PAR1 torn")
+    (logs / "notes.md").write_text("notes", "utf-8")
+    Path("side.csv").write_text("account_id,plan\nnobody,free\n", "utf-8")
+    assert main(["scan", "logs", "--accounts", "side.csv", "--out", "out"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("torn.parquet", "notes.md"):
+        assert f"Not read: logs/{name}: not recognised: " in shown
+    assert "Warning: 0 of 30 accounts" in shown
+    run = json.loads((out / "run.json").read_text("utf-8"))
+    assert [file["path"] for file in run["left_aside"]] == ["logs/torn.parquet", "logs/notes.md"]
+    assert (run["accounts_known"], run["quarantined"], run["rows_in"]) == (0, 1, 31)
+    assert run["prices"]["models"]
+    page = (out / "report.html").read_text("utf-8")
+    assert "torn.parquet: not recognised" in page
+    assert "Warning: 0 of 30 accounts" in page
+    assert main(["scan", "logs", "--out", "out", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [file["path"] for file in told["left_aside"]] == ["logs/torn.parquet", "logs/notes.md"]
+    assert any("torn.parquet" in note for note in told["notes"])

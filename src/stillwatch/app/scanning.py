@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from stillwatch.app.disk import room_in
+from stillwatch.app.noting import Beforehand, read_side_table
 from stillwatch.app.progress import Progress
 from stillwatch.app.request import ScanRequest
 from stillwatch.app.stages import Stages
@@ -30,7 +31,7 @@ from stillwatch.app.state import (
 )
 from stillwatch.engines.base import Engine
 from stillwatch.errors import UnreadableInputError
-from stillwatch.ingest import IngestResult, InputPlan, ingest, plan_inputs, read_accounts
+from stillwatch.ingest import IngestResult, InputPlan, ingest, plan_inputs
 from stillwatch.records.findings import Report
 from stillwatch.report.words import moment
 from stillwatch.settings import ScanSettings
@@ -57,16 +58,17 @@ def scan(request: ScanRequest, progress: Progress, *, now: datetime) -> Report:
     """
     threading.Thread(target=_load_ahead, daemon=True).start()
     plan = without_results(plan_inputs(request.paths, format=request.format), request.out)
-    accounts, told = _accounts(request.accounts)
+    accounts, notes = read_side_table(request.accounts)
+    before = Beforehand(left_aside=plan.left_aside(), notes=notes)
     with room_in(request.out, input_bytes=sum(file.bytes for file in (*plan.files, *plan.access_logs))):
         stages = Stages(_prepared(request, plan, progress), progress)
-        return _scan(request, plan, stages, accounts, told, now=now)
+        return _scan(request, plan, stages, accounts, before, now=now)
 
 
 def _prepared(request: ScanRequest, plan: InputPlan, progress: Progress) -> RunState:
     """The result folder without an earlier result, and what is done of this run; a result that is taken away is told."""
     out = request.out
-    key = run_key(plan, request.accounts, request.settings.as_json(), request.engine)
+    key = run_key(plan, request.accounts, request.settings.as_json(), request.engine, request.prices_as_json())
     earlier = earlier_result(out)
     prepare_folder(out, resume=request.resume, remove=remove_folder)
     if earlier is not None:
@@ -79,9 +81,7 @@ def _prepared(request: ScanRequest, plan: InputPlan, progress: Progress) -> RunS
     return state
 
 
-def _scan(
-    request: ScanRequest, plan: InputPlan, stages: Stages, accounts: pa.Table | None, told: tuple[str, ...], *, now: datetime
-) -> Report:
+def _scan(request: ScanRequest, plan: InputPlan, stages: Stages, accounts: pa.Table | None, before: Beforehand, *, now: datetime) -> Report:
     settings = request.settings
     read = ingest_from_json(stages.keep("read", None, lambda tell: _read(plan, request, tell)))
     rows = sum(file.rows_out for file in read.files)
@@ -93,7 +93,7 @@ def _scan(
 
     engine = open_engine(request.engine, request.out / WORK, settings)
     try:
-        return conclude(engine, request, read, labels, accounts, stages, told=told, now=now)
+        return conclude(engine, request, read, labels, accounts, stages, before=before, now=now)
     finally:
         engine.close()
 
@@ -103,25 +103,6 @@ def _load_ahead() -> None:
     for name in _LATER:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
-
-
-def _accounts(path: Path | None) -> tuple[pa.Table | None, tuple[str, ...]]:
-    """The accounts table, and notes on what could not be read of it."""
-    if path is None:
-        return None, ()
-    table, refused = read_accounts(path)
-    if refused and len(table) == 0:
-        message = f"{path}: none of its {len(refused)} rows is an account ({refused[0].detail}); check the column names"
-        raise UnreadableInputError(message)
-    notes: list[str] = []
-    for whole, what in (
-        (True, "rows of the accounts table were left out"),
-        (False, "rows of the accounts table have a value that is unknown"),
-    ):
-        mine = [row for row in refused if row.whole is whole]
-        if mine:
-            notes.append(f"{len(mine):,} {what}; the first is row {mine[0].row}: {mine[0].detail}.")
-    return table, tuple(notes)
 
 
 def _read(plan: InputPlan, request: ScanRequest, tell: Callable[[int], None]) -> tuple[dict[str, Any], int]:

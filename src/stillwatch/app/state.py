@@ -121,13 +121,14 @@ def _known_state(path: Path) -> dict[str, Any]:
     raise OutputError(message)
 
 
-def run_key(plan: InputPlan, accounts: Path | None, settings: dict[str, Any], engine: str) -> str:
-    """A digest of what the finished stages depend on: files with size and time of change, settings, engine, version."""
+def run_key(plan: InputPlan, accounts: Path | None, settings: dict[str, Any], engine: str, prices: dict[str, Any]) -> str:
+    """A digest of what the finished stages depend on: files with size and time of change, settings, prices, engine, version."""
     files = [*(file.path for file in (*plan.files, *plan.access_logs)), *([accounts] if accounts else [])]
     stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     formats = [file.format for file in plan.files]
+    lost = [(file.name, file.reason) for file in plan.unreadable]
     kept = {name: value for name, value in settings.items() if name not in _NO_MATTER}
-    return hashlib.sha256(json.dumps([stats, formats, kept, engine, __version__], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([stats, formats, lost, kept, prices, engine, __version__], sort_keys=True).encode()).hexdigest()
 
 
 def ingest_to_json(result: IngestResult) -> dict[str, Any]:
@@ -181,7 +182,8 @@ def without_results(plan: InputPlan, out: Path) -> InputPlan:
         message = f"every input file lies in the result folder {out}; give --out another folder"
         raise UsageError(message)
     left = tuple((file.name, f"in the result folder {out}") for file in (*plan.files, *plan.access_logs) if file not in (*files, *logs))
-    return InputPlan(files=files, access_logs=logs, ignored=(*plan.ignored, *left))
+    lost = tuple(file for file in plan.unreadable if top not in file.path.resolve().parents)
+    return InputPlan(files=files, access_logs=logs, ignored=(*plan.ignored, *left), unreadable=lost)
 
 
 def _run_in(path: Path) -> dict[str, Any] | None:
