@@ -36,7 +36,7 @@ check: .venv/.dev ## format, lint, types, layers and the quick tests, in under a
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not slow and not spark" -n 2 -q tests/unit tests/properties tests/docs
+	$(BIN)/python -m pytest -m "not slow and not spark" -n 2 --dist loadfile -q tests/unit tests/properties tests/docs
 
 test-spark: .venv/.spark ## the contract suite on PySpark in local mode (needs Java 17)
 	$(BIN)/python -m pytest -m spark

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -14,13 +16,15 @@ import typer
 from rich.console import Console
 
 from stillwatch import __version__
-from stillwatch.errors import StillwatchError, UsageError
+from stillwatch.errors import StillwatchError, StoppedError, UsageError
 
 if TYPE_CHECKING:
     from stillwatch.records.findings import Report
 
 FAILED, WRONG_USAGE, FOUND, INTERRUPTED = 1, 2, 3, 130
 TACTICS = "fixed_prompt, dealt_list, reasoning_elicitation, relay, store_and_replay, grading_and_cleaning, heavy_account, probe_then_scale"
+_INTERRUPTED = "interrupted; finished stages are kept: run the same command with --resume to go on"
+_NAMED_FILES = 5
 COMMAND_LINE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """Root of what the parser raises for wrong arguments; Typer may bring its own copy of click, so it is found and not imported."""
 
@@ -94,9 +98,9 @@ def scan(
 ) -> None:
     """Scan a provider's logs for campaigns that harvest the model; write a report and its evidence into a folder.
 
-    An earlier result in --out is replaced, and a line says so; give each run a folder of its own to keep them.
+    An earlier result in --out is replaced once the new one stands, and a line says so; give each run a folder of its own to keep them.
 
-    Exit status: 0 done, whatever was found; 1 failed; 2 wrong usage; 3 only with --fail-on.
+    Exit status: 0 done, whatever was found; 1 failed; 2 wrong usage; 3 only with --fail-on; 130 interrupted.
 
     \b
     stillwatch scan logs/ --accounts accounts.csv --out result
@@ -114,7 +118,7 @@ def scan(
     request = request_for(
         found, accounts=accounts, account_tag=account_tag, format=format, out=out, engine=engine, prices=prices, seed=seed, resume=resume
     )
-    with _progress(quiet=as_json) as progress:
+    with _stoppable(), _progress(quiet=as_json) as progress:
         report = run(request, progress, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
     _print_report(report, out, as_json=as_json)
     _fail_on(report, fail_on)
@@ -128,10 +132,11 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Simulate a provider's fortnight with known campaigns, scan it, and count the findings against the truth."""
+    _finite(scale=scale)
     from stillwatch.app.demo import demo as run
     from stillwatch.settings import from_environment
 
-    with _progress(quiet=as_json) as progress:
+    with _stoppable(), _progress(quiet=as_json) as progress:
         result = run(out, seed=seed, scale=scale, settings=from_environment(), progress=progress, now=lambda: datetime.now(UTC))  # noqa: TID251
     _print_report(result.report, out / "result", as_json=as_json)
     if not as_json:
@@ -166,6 +171,7 @@ def simulate(
 
     knobs = {"accounts": accounts, "requests_per_account_per_day": requests_per_day, "dilution": dilution, "jitter": jitter}
     knobs |= {"shared_infrastructure": shared_infrastructure, "paraphrase": paraphrase}
+    _finite(requests_per_day=requests_per_day, dilution=dilution, jitter=jitter, shared_infrastructure=shared_infrastructure)
     given: dict[str, Any] = {"seed": seed, "days": days, "honest_accounts": honest_accounts, "log_format": log_format}
     with _progress(quiet=as_json) as progress:
         counts = run_simulation(out, tactics=tactic or [], knobs=knobs, progress=progress, **given)
@@ -242,10 +248,32 @@ def _choice(option: str, value: str | None, known: Sequence[str]) -> None:
         raise UsageError(message)
 
 
+def _finite(**given: float) -> None:
+    """Refuse not-a-number, which lies between any two bounds, and infinity."""
+    for name, value in given.items():
+        if not math.isfinite(value):
+            message = f"--{name.replace('_', '-')} is {value}; it takes a finite number"
+            raise UsageError(message)
+
+
 def _progress(*, quiet: bool) -> Any:
     from stillwatch.app.showing import progress
 
     return progress(_console(stderr=True), quiet=quiet)
+
+
+@contextmanager
+def _stoppable() -> Generator[None]:
+    """An interrupt of the block as an error that says what is left: the parser takes an interrupt itself for a status without words."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        raise StoppedError(f"{_INTERRUPTED}{_noted(stopped)}") from None
+
+
+def _noted(error: BaseException) -> str:
+    """What was noted about an error on its way."""
+    return "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
 
 
 def _print_json(value: Any) -> None:
@@ -254,6 +282,7 @@ def _print_json(value: Any) -> None:
 
 def _print_report(report: Report, out: Path, *, as_json: bool) -> None:
     from stillwatch.report import summary_json, summary_table
+    from stillwatch.report.text import visible
 
     if as_json:
         _print_json(summary_json(report) | {"folder": str(out)})
@@ -264,6 +293,16 @@ def _print_report(report: Report, out: Path, *, as_json: bool) -> None:
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(run.quarantine_reasons.items(), key=lambda pair: -pair[1]))
     lost = f", {run.quarantined:,} quarantined ({reasons})" if run.quarantined else ""
     console.print(f"Read {run.rows_in:,} rows of {len(run.files):,} files{lost}.", markup=False, soft_wrap=True)
+    for file in run.left_aside[:_NAMED_FILES]:
+        console.print(f"Not read: {visible(file.path, limit=300)}: {visible(file.reason, limit=300)}", markup=False, soft_wrap=True)
+    if len(run.left_aside) > _NAMED_FILES:
+        console.print(
+            f"Not read: {len(run.left_aside) - _NAMED_FILES:,} more files, named in {out / 'run.json'}", markup=False, soft_wrap=True
+        )
+    if run.accounts_known is not None:
+        from stillwatch.app.noting import accounts_words
+
+        console.print(accounts_words(run.accounts_known, run.accounts), markup=False, soft_wrap=True)
     console.print(f"Report: {out / 'report.html'}", markup=False, soft_wrap=True)
     if report.findings:
         console.print(f"Why: stillwatch explain {out} {report.findings[0].entity_id}", markup=False, soft_wrap=True)
@@ -308,10 +347,9 @@ def _leave(status: int) -> NoReturn:
 def _run(arguments: list[str]) -> int:
     try:
         result = app(arguments, standalone_mode=False, prog_name="stillwatch")
-    except UsageError as error:
-        return _failed(str(error), WRONG_USAGE)
     except StillwatchError as error:
-        return _failed(str(error), FAILED)
+        status = WRONG_USAGE if isinstance(error, UsageError) else INTERRUPTED if isinstance(error, StoppedError) else FAILED
+        return _failed(f"{error}{_noted(error)}", status)
     except COMMAND_LINE_ERROR as error:
         error.show()
         return WRONG_USAGE
@@ -319,10 +357,12 @@ def _run(arguments: list[str]) -> int:
         result = INTERRUPTED
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        return _failed(f"{place}{error.strerror or error}; free some room or mend the permissions, then run the command again", FAILED)
+        return _failed(
+            f"{place}{error.strerror or error}; free some room or mend the permissions, then run the command again{_noted(error)}", FAILED
+        )
     if result == INTERRUPTED:
         # Typer turns an interrupt inside a command into this status
-        return _failed("interrupted; finished stages are kept: run the same command with --resume to go on", INTERRUPTED)
+        return _failed(_INTERRUPTED, INTERRUPTED)
     return result if isinstance(result, int) else 0
 
 

@@ -38,6 +38,10 @@ class EngineError(StillwatchError):
     """The table engine refused or failed; the message holds the expression's name."""
 
 
+class StoppedError(StillwatchError):
+    """The user interrupted the command; it exits with 130."""
+
+
 class TooFewSamplesError(StillwatchError):
     """A test was asked for an answer that its sample cannot support."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,3 +123,21 @@ def test_a_closed_engine_leaves_nothing_behind(tmp_path: Path) -> None:
     engine.close()
     engine.close()
     assert not any(tmp_path.iterdir())
+
+
+def test_an_interrupt_while_a_query_runs_ends_the_query_and_stays_an_interrupt(tmp_path: Path) -> None:
+    with DuckEngine(tmp_path, threads=1, memory_limit="500MB") as engine:
+        many = engine.table(pa.table({"a": list(range(100_000))}), "many")
+        endless = many.cross_join(many.view()).aggregate(total=lambda pairs: (pairs["a"] * pairs["a_right"] % 7).sum())
+
+        def expressions():
+            yield endless
+            time.sleep(0.2)
+            raise KeyboardInterrupt
+
+        begun = time.monotonic()
+        with pytest.raises(KeyboardInterrupt) as told:
+            engine.arrows(expressions())
+        assert time.monotonic() - begun < 10
+        assert told.value.__context__ is None
+        assert engine.arrow(many.count().as_table())[0].to_pylist() == [100_000]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -144,6 +145,7 @@ def test_an_interrupted_process_leaves_no_half_result_and_goes_on(scanned: Any, 
     ]
     environment = {**os.environ, "STILLWATCH_THREADS": "2"}
     for _attempt in range(4):
+        shutil.rmtree(out, ignore_errors=True)
         process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         deadline = time.monotonic() + 60
         while not list((out / "exchanges").glob("*part-*")) and process.poll() is None and time.monotonic() < deadline:

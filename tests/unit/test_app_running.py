@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.app.describing import sketched_columns
 from stillwatch.app.dry_run import dry_run
 from stillwatch.app.explaining import find_finding, read_run
+from stillwatch.app.noting import accounts_words
 from stillwatch.app.running import request_for
 from stillwatch.errors import UnreadableInputError, UsageError
 from stillwatch.settings import ScanSettings, from_environment
@@ -35,7 +38,11 @@ def test_an_account_tag_goes_to_ingest() -> None:
 def test_own_prices_are_read(tmp_path: Path) -> None:
     table = tmp_path / "prices.toml"
     table.write_text('currency = "EUR"\n[models.m]\ninput = 1\noutput = 2\n', "utf-8")
-    assert _request(prices=table).prices.of("m-large") == (1.0, 2.0)
+    request = _request(prices=table)
+    assert request.prices.of("m-large") == (1.0, 2.0)
+    recorded = request.prices_as_json()
+    assert (recorded["name"], recorded["currency"], recorded["models"]) == ("prices.toml", "EUR", {"m": {"input": 1.0, "output": 2.0}})
+    assert recorded["sha256"] != _request().prices_as_json()["sha256"]
 
 
 @pytest.mark.parametrize(
@@ -97,9 +104,26 @@ def test_a_dry_run_names_missing_columns_and_silent_signals(tmp_path: Path) -> N
     log = tmp_path / "log.jsonl"
     log.write_text('{"account_id": "a", "started_at": "2026-09-07T08:00:00Z", "prompt_text": "hello"}\n', "utf-8")
     found = dry_run((log,), format="auto", accounts=None, out=tmp_path / "out")
+    assert (found.accounts_seen, found.accounts_known) == (1, None)
     assert {"account_id", "started_at", "prompt_text"} <= set(found.filled)
     assert {"client_ip", "session_id", "response_text"} <= set(found.missing)
     assert not set(found.filled) & set(found.missing)
     assert found.silent
     assert all(entry.reason for entry in found.silent)
     assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
+
+
+def test_a_dry_run_says_how_many_accounts_the_table_knows(tmp_path: Path) -> None:
+    log, parquet = tmp_path / "log.jsonl", tmp_path / "log.parquet"
+    log.write_text('{"account_id": "a", "started_at": "2026-09-07T08:00:00Z"}\n', "utf-8")
+    pq.write_table(pa.table({"account_id": ["b", "c", None], "started_at": ["2026-09-07"] * 3}), parquet)
+    for rows, known in (("a\nb\nz\n", 2), ("acct-a\n", 0), ("", 0)):
+        table = tmp_path / "accounts.csv"
+        table.write_text(f"account_id\n{rows}", "utf-8")
+        found = dry_run((log, parquet), format="auto", accounts=table, out=tmp_path / "out")
+        assert (found.accounts_seen, found.accounts_known) == (3, known)
+
+
+def test_an_accounts_table_that_knows_nobody_is_a_warning() -> None:
+    assert accounts_words(2, 3) == "2 of 3 accounts of the log stand in the accounts table."
+    assert accounts_words(0, 3).startswith("Warning: 0 of 3 accounts of the log")

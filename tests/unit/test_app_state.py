@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from stillwatch.app.state import RunState, prepare_folder, run_key, without_results, write_text
 from stillwatch.errors import OutputError, UsageError
 from stillwatch.ingest import InputFile, InputPlan
+from stillwatch.ingest.inputs import UnreadableFile
 
 
 def _plan(*paths: Path, logs: tuple[Path, ...] = ()) -> InputPlan:
@@ -34,22 +36,26 @@ def _log(folder: Path, name: str = "a.jsonl") -> Path:
 def test_the_key_changes_with_whatever_the_finished_stages_depend_on(tmp_path: Path) -> None:
     log, accounts = _log(tmp_path), _log(tmp_path, "accounts.csv")
     settings: dict[str, Any] = {"seed": 1, "threads": 2, "memory_limit": "1GB"}
-    key = run_key(_plan(log), accounts, settings, "duckdb")
-    assert run_key(_plan(log), accounts, settings, "duckdb") == key
+    key = run_key(_plan(log), accounts, settings, "duckdb", {})
+    assert run_key(_plan(log), accounts, settings, "duckdb", {}) == key
     others = [
-        run_key(_plan(log), None, settings, "duckdb"),
-        run_key(_plan(log), accounts, settings | {"seed": 2}, "duckdb"),
-        run_key(_plan(log), accounts, settings, "spark"),
-        run_key(_plan(log, _log(tmp_path, "b.jsonl")), accounts, settings, "duckdb"),
+        run_key(_plan(log), None, settings, "duckdb", {}),
+        run_key(_plan(log), accounts, settings | {"seed": 2}, "duckdb", {}),
+        run_key(_plan(log), accounts, settings, "spark", {}),
+        run_key(_plan(log), accounts, settings, "duckdb", {"currency": "EUR"}),
+        run_key(replace(_plan(log), unreadable=(UnreadableFile(name="c", path=log, reason="torn"),)), accounts, settings, "duckdb", {}),
+        run_key(_plan(log, _log(tmp_path, "b.jsonl")), accounts, settings, "duckdb", {}),
     ]
     log.write_text("{} ", "utf-8")
-    others.append(run_key(_plan(log), accounts, settings, "duckdb"))
-    assert len({key, *others}) == 6
+    others.append(run_key(_plan(log), accounts, settings, "duckdb", {}))
+    assert len({key, *others}) == 8
 
 
 def test_the_key_does_not_change_with_threads_and_memory(tmp_path: Path) -> None:
     log = _log(tmp_path)
-    keys = {run_key(_plan(log), None, {"seed": 1, "threads": threads, "memory_limit": f"{threads}GB"}, "duckdb") for threads in (1, 2, 8)}
+    keys = {
+        run_key(_plan(log), None, {"seed": 1, "threads": threads, "memory_limit": f"{threads}GB"}, "duckdb", {}) for threads in (1, 2, 8)
+    }
     assert len(keys) == 1
 
 
@@ -138,6 +144,9 @@ def test_the_result_folder_is_never_its_own_input(tmp_path: Path) -> None:
     assert [file.path for file in plan.files] == [log]
     assert plan.access_logs == ()
     assert [name for name, _ in plan.ignored] == ["part-00000.parquet", "access.jsonl"]
+    inside = UnreadableFile(name="half.parquet", path=out / "exchanges" / "half.parquet", reason="torn")
+    outside = UnreadableFile(name="half.parquet", path=tmp_path / "logs" / "half.parquet", reason="torn")
+    assert without_results(replace(_plan(log), unreadable=(inside, outside)), out).unreadable == (outside,)
     with pytest.raises(UsageError, match="lies in the result folder"):
         without_results(_plan(part), out)
     assert without_results(_plan(log), tmp_path / "log").files == _plan(log).files

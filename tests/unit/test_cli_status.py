@@ -52,6 +52,11 @@ def log(tmp_path: Path) -> Path:
         ["simulate", "--out", "OUT", "--tactic", "charm"],
         ["simulate", "--out", "OUT", "--format", "clay"],
         ["simulate", "--out", "OUT", "--dilution", "2"],
+        ["simulate", "--out", "OUT", "--tactic", "relay", "--requests-per-day", "nan"],
+        ["simulate", "--out", "OUT", "--tactic", "relay", "--requests-per-day", "inf"],
+        ["simulate", "--out", "OUT", "--tactic", "relay", "--requests-per-day", "-1"],
+        ["simulate", "--out", "OUT", "--tactic", "relay", "--dilution", "nan"],
+        ["demo", "--out", "OUT", "--scale", "nan"],
         ["demo", "--scale", "0"],
     ],
 )
@@ -128,7 +133,7 @@ def test_another_failed_write_is_not_called_a_full_disk(
     assert "full" not in said
 
 
-def test_an_earlier_result_that_is_replaced_is_told_in_one_line(
+def test_an_earlier_result_is_told_and_is_back_when_the_scan_that_replaces_it_is_stopped_at_once(
     log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def stop(*arguments: object, **others: object) -> None:
@@ -139,11 +144,53 @@ def test_an_earlier_result_that_is_replaced_is_told_in_one_line(
     out.mkdir()
     earlier = {"version": "0", "engine": "duckdb", "settings": {}, "stages": [], "created_at": "2026-11-01T06:30:00Z"}
     (out / "run.json").write_text(json.dumps(earlier), "utf-8")
-    main(["scan", str(log), "--out", str(out)])
-    told = [line for line in capsys.readouterr().err.splitlines() if "replaced" in line]
-    assert told == [f"The earlier result in {out}, of 1 Nov 2026, 06:30 UTC, is replaced."]
-    main(["scan", str(log), "--out", str(out)])
-    assert "replaced" not in capsys.readouterr().err
+    assert main(["scan", str(log), "--out", str(out)]) == 130
+    told, ended = capsys.readouterr().err.splitlines()
+    assert told == f"The earlier result in {out}, of 1 Nov 2026, 06:30 UTC, is replaced once this scan is done."
+    assert ended.endswith(f"with --resume to go on; the earlier result is back in {out}")
+    assert json.loads((out / "run.json").read_text("utf-8")) == earlier
+    assert not (out / ".previous").exists()
+
+
+def test_a_scan_that_reads_nothing_leaves_the_earlier_result_as_it_was(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, bad = tmp_path / "out", tmp_path / "bad.jsonl"
+    assert main(["scan", str(log), "--out", str(out), "--json"]) == 0
+    before = {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file() and ".work" not in path.parts}
+    bad.write_text('{"account_id": "a", "started_at": "never"}\n', "utf-8")
+    capsys.readouterr()
+    for _attempt in range(2):
+        assert main(["scan", str(bad), "--out", str(out), "--json"]) == 1
+        said = capsys.readouterr().err
+        assert "none of the 1 rows could be read" in said
+        assert said.endswith(f"the earlier result is back in {out}\n")
+        assert (out / ".work" / "quarantine.jsonl").read_bytes().count(b"\n") == 1
+        after = {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file() and ".work" not in path.parts}
+        assert after == before
+    assert main(["scan", str(log), "--out", str(out), "--json", "--resume"]) == 0
+
+
+def test_a_scan_that_fails_late_says_where_the_earlier_result_lies_until_it_is_resumed(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*arguments: object, **others: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    assert main(["scan", str(log), "--out", str(out), "--json"]) == 0
+    before = (out / "run.json").read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr("stillwatch.app.concluding.write_findings", stop)
+        for more in ([], ["--resume"]):
+            capsys.readouterr()
+            assert main(["scan", str(log), "--out", str(out), "--json", "--seed", "5", *more]) == 130
+            assert f"the earlier result lies in {out / '.previous'} until" in capsys.readouterr().err
+            assert (out / ".previous" / "run.json").read_bytes() == before
+            assert not (out / "run.json").exists()
+    assert main(["scan", str(log), "--out", str(out), "--json", "--seed", "5", "--resume"]) == 0
+    assert not (out / ".previous").exists()
+    assert json.loads((out / "run.json").read_text("utf-8"))["seed"] == 5
 
 
 def test_a_file_that_no_reader_knows_fails_with_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -257,3 +304,32 @@ def test_the_process_ends_with_the_status_and_all_it_said() -> None:
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert "no such file" in ended.stderr
+
+
+def test_what_a_scan_left_aside_and_whom_the_accounts_table_knows_is_said_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    logs, out = Path("logs"), Path("out")
+    logs.mkdir()
+    rows = [ROW | {"account_id": f"a{place}", "exchange_id": str(place)} for place in range(30)]
+    (logs / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    (logs / "torn.parquet").write_bytes(b"PAR1 torn")
+    (logs / "notes.md").write_text("notes", "utf-8")
+    Path("side.csv").write_text("account_id,plan\nnobody,free\n", "utf-8")
+    assert main(["scan", "logs", "--accounts", "side.csv", "--out", "out"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("torn.parquet", "notes.md"):
+        assert f"Not read: logs/{name}: not recognised: " in shown
+    assert "Warning: 0 of 30 accounts" in shown
+    run = json.loads((out / "run.json").read_text("utf-8"))
+    assert [file["path"] for file in run["left_aside"]] == ["logs/torn.parquet", "logs/notes.md"]
+    assert (run["accounts_known"], run["quarantined"], run["rows_in"]) == (0, 1, 31)
+    assert run["prices"]["models"]
+    page = (out / "report.html").read_text("utf-8")
+    assert "torn.parquet: not recognised" in page
+    assert "Warning: 0 of 30 accounts" in page
+    assert main(["scan", "logs", "--out", "out", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [file["path"] for file in told["left_aside"]] == ["logs/torn.parquet", "logs/notes.md"]
+    assert any("torn.parquet" in note for note in told["notes"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from stillwatch.app.describing import account_features, accounts_table, shared_traces, sketched_columns
 from stillwatch.app.judging import Described, judge_all
 from stillwatch.app.keeping import OUTCOME, Outcome
+from stillwatch.app.noting import Beforehand
 from stillwatch.app.request import ScanRequest
 from stillwatch.app.stages import Stages
 from stillwatch.app.state import EXCHANGES, WORK, remove_folder, write_text
@@ -24,7 +24,7 @@ from stillwatch.app.writing import write_arrow, write_subjects
 from stillwatch.engines.base import Engine
 from stillwatch.errors import naming
 from stillwatch.ingest import IngestResult
-from stillwatch.records.findings import Report
+from stillwatch.records.findings import Report, Run
 from stillwatch.report import render_html, run_to_json, write_findings
 
 TABLES = ("entities", "members", "links", "features")
@@ -38,13 +38,13 @@ def conclude(
     accounts: pa.Table | None,
     stages: Stages,
     *,
-    told: tuple[str, ...],
+    before: Beforehand,
     now: datetime,
 ) -> Report:
-    """Describe the accounts, judge them and write the result folder; run.json last of all. `told` are notes on what was read before."""
+    """Describe the accounts, judge them and write the result folder; run.json last of all."""
     described = _describe(engine, stages, read, accounts, labels, request)
     outcome = judge_all(described, stages, request.prices, request.settings, request.out / WORK)
-    return _finish(request, read, described, replace(outcome, notes=(*told, *outcome.notes)), stages, now=now)
+    return _finish(request, described, outcome, stages, lambda: run_record(request, read, described, outcome, stages.done, before, now=now))
 
 
 def _describe(
@@ -89,22 +89,22 @@ def _filled(accounts: pa.Table | None) -> frozenset[str]:
     return frozenset(name for name in accounts.column_names if accounts[name].null_count < len(accounts))
 
 
-def _finish(request: ScanRequest, read: IngestResult, described: Described, outcome: Outcome, stages: Stages, *, now: datetime) -> Report:
+def _finish(request: ScanRequest, described: Described, outcome: Outcome, stages: Stages, record: Callable[[], Run]) -> Report:
     """Write everything; run.json last."""
     out, work = request.out, request.out / WORK
 
     def write(_tell: Callable[[int], None]) -> tuple[Report, int]:
         for name in TABLES:
             _copy(work / f"{name}.parquet", out / f"{name}.parquet")
-        _copy(read.quarantine, out / "quarantine.jsonl")
+        _copy(work / "quarantine.jsonl", out / "quarantine.jsonl")
         write_subjects(out, described.labels)
-        report = Report(run=run_record(request, read, described, outcome, stages.done, now=now), findings=outcome.findings)
+        report = Report(run=record(), findings=outcome.findings)
         write_findings(out / "findings.jsonl", report)
         write_text(out / "report.html", render_html(report))
         return report, len(outcome.findings)
 
     report = stages.run("report", len(outcome.findings), write)
-    run = run_record(request, read, described, outcome, stages.done, now=now)
+    run = record()
     # nothing that is finished with keeps a second copy of anybody's text
     remove_folder(work / "exchanges-text")
     (work / OUTCOME).unlink(missing_ok=True)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stillwatch.detect.tally import Prices
 from stillwatch.settings import ScanSettings
+
+SHIPPED_PRICES = "shipped prices.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +27,7 @@ class ScanRequest:
         resume: whether to keep the finished stages of an earlier run over the same input.
         prices: the price table of the harvest tally.
         settings: everything else.
+        price_table: what the price table is called.
     """
 
     paths: tuple[Path, ...]
@@ -32,3 +38,11 @@ class ScanRequest:
     resume: bool
     prices: Prices
     settings: ScanSettings
+    price_table: str = SHIPPED_PRICES
+
+    def prices_as_json(self) -> dict[str, Any]:
+        """The price table as plain values, for run.json: its name, the sha256 of its values, its currency and each model's two prices."""
+        models = {name: {"input": price[0], "output": price[1]} for name, price in sorted(self.prices.models.items())}
+        values = {"currency": self.prices.currency, "models": models}
+        digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+        return {"name": self.price_table, "sha256": digest, **values}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from stillwatch.app.request import ScanRequest
+from stillwatch.app.request import SHIPPED_PRICES, ScanRequest
 from stillwatch.detect.tally import Prices, parse_prices, shipped_prices
 from stillwatch.errors import UsageError
 from stillwatch.settings import from_environment
@@ -35,6 +35,7 @@ def request_for(
         resume=resume,
         prices=shipped_prices() if prices is None else _prices(prices),
         settings=settings if seed is None else replace(settings, seed=seed),
+        price_table=SHIPPED_PRICES if prices is None else prices.name,
     )
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from stillwatch.app.disk import room_in
+from stillwatch.app.noting import Beforehand, read_side_table
+from stillwatch.app.previous import Previous
 from stillwatch.app.progress import Progress
 from stillwatch.app.request import ScanRequest
 from stillwatch.app.stages import Stages
@@ -20,6 +22,7 @@ from stillwatch.app.state import (
     EXCHANGES,
     WORK,
     RunState,
+    check_folder,
     earlier_result,
     ingest_from_json,
     ingest_to_json,
@@ -30,7 +33,7 @@ from stillwatch.app.state import (
 )
 from stillwatch.engines.base import Engine
 from stillwatch.errors import UnreadableInputError
-from stillwatch.ingest import IngestResult, InputPlan, ingest, plan_inputs, read_accounts
+from stillwatch.ingest import IngestResult, InputPlan, ingest, plan_inputs
 from stillwatch.records.findings import Report
 from stillwatch.report.words import moment
 from stillwatch.settings import ScanSettings
@@ -57,43 +60,50 @@ def scan(request: ScanRequest, progress: Progress, *, now: datetime) -> Report:
     """
     threading.Thread(target=_load_ahead, daemon=True).start()
     plan = without_results(plan_inputs(request.paths, format=request.format), request.out)
-    accounts, told = _accounts(request.accounts)
-    with room_in(request.out, input_bytes=sum(file.bytes for file in (*plan.files, *plan.access_logs))):
-        stages = Stages(_prepared(request, plan, progress), progress)
-        return _scan(request, plan, stages, accounts, told, now=now)
+    accounts, notes = read_side_table(request.accounts)
+    before = Beforehand(left_aside=plan.left_aside(), notes=notes)
+    previous = Previous(request.out)
+    state: RunState | None = None
+    try:
+        with room_in(request.out, input_bytes=sum(file.bytes for file in (*plan.files, *plan.access_logs))):
+            state = _prepared(request, plan, previous, progress)
+            report = _scan(request, plan, Stages(state, progress), accounts, before, now=now)
+    except BaseException as error:
+        previous.after_failure(error, resumable=state is not None and bool(state.done))
+        raise
+    previous.forget()
+    return report
 
 
-def _prepared(request: ScanRequest, plan: InputPlan, progress: Progress) -> RunState:
-    """The result folder without an earlier result, and what is done of this run; a result that is taken away is told."""
+def _prepared(request: ScanRequest, plan: InputPlan, previous: Previous, progress: Progress) -> RunState:
+    """The result folder with an earlier result set aside, and what is done of this run; a result that is to be replaced is told."""
     out = request.out
-    key = run_key(plan, request.accounts, request.settings.as_json(), request.engine)
+    check_folder(out)
+    previous.mend()
+    key = run_key(plan, request.accounts, request.settings.as_json(), request.engine, request.prices_as_json())
     earlier = earlier_result(out)
+    state = RunState.open(out, key, resume=request.resume)
+    state.forget_lost()
+    previous.set_aside(exchanges="sketch" not in state.done)
     prepare_folder(out, resume=request.resume, remove=remove_folder)
     if earlier is not None:
-        progress.note(f"The earlier result in {out}, of {moment(earlier)}, is replaced.")
-    state = RunState.open(out, key, resume=request.resume)
+        progress.note(f"The earlier result in {out}, of {moment(earlier)}, is replaced once this scan is done.")
     if not state.done:
         remove_folder(out / EXCHANGES)
         remove_folder(out / WORK / "exchanges-text")
-    state.forget_lost()
     return state
 
 
-def _scan(
-    request: ScanRequest, plan: InputPlan, stages: Stages, accounts: pa.Table | None, told: tuple[str, ...], *, now: datetime
-) -> Report:
+def _scan(request: ScanRequest, plan: InputPlan, stages: Stages, accounts: pa.Table | None, before: Beforehand, *, now: datetime) -> Report:
     settings = request.settings
     read = ingest_from_json(stages.keep("read", None, lambda tell: _read(plan, request, tell)))
     rows = sum(file.rows_out for file in read.files)
-    if rows == 0:
-        message = f"none of the {sum(file.rows_in for file in read.files)} rows could be read; see {read.quarantine} for the reasons"
-        raise UnreadableInputError(message)
     labels = tuple(stages.keep("sketch", rows, lambda tell: _sketch(read, request, tell))["labels"])
     from stillwatch.app.concluding import conclude
 
     engine = open_engine(request.engine, request.out / WORK, settings)
     try:
-        return conclude(engine, request, read, labels, accounts, stages, told=told, now=now)
+        return conclude(engine, request, read, labels, accounts, stages, before=before, now=now)
     finally:
         engine.close()
 
@@ -105,28 +115,13 @@ def _load_ahead() -> None:
             importlib.import_module(name)
 
 
-def _accounts(path: Path | None) -> tuple[pa.Table | None, tuple[str, ...]]:
-    """The accounts table, and notes on what could not be read of it."""
-    if path is None:
-        return None, ()
-    table, refused = read_accounts(path)
-    if refused and len(table) == 0:
-        message = f"{path}: none of its {len(refused)} rows is an account ({refused[0].detail}); check the column names"
-        raise UnreadableInputError(message)
-    notes: list[str] = []
-    for whole, what in (
-        (True, "rows of the accounts table were left out"),
-        (False, "rows of the accounts table have a value that is unknown"),
-    ):
-        mine = [row for row in refused if row.whole is whole]
-        if mine:
-            notes.append(f"{len(mine):,} {what}; the first is row {mine[0].row}: {mine[0].detail}.")
-    return table, tuple(notes)
-
-
 def _read(plan: InputPlan, request: ScanRequest, tell: Callable[[int], None]) -> tuple[dict[str, Any], int]:
     result = ingest(plan, work=request.out / WORK, settings=request.settings.ingest, progress=lambda rows, _bytes: tell(rows))
-    return ingest_to_json(result), sum(file.rows_in for file in result.files)
+    rows = sum(file.rows_in for file in result.files)
+    if not any(file.rows_out for file in result.files):
+        message = f"none of the {rows} rows could be read; see {result.quarantine} for the reasons"
+        raise UnreadableInputError(message)
+    return ingest_to_json(result), rows
 
 
 def _sketch(read: IngestResult, request: ScanRequest, tell: Callable[[int], None]) -> tuple[dict[str, Any], int]:

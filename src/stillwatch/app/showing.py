@@ -104,8 +104,12 @@ def dry_run_table(found: DryRun) -> RenderableType:
     """Files and formats, missing columns, silent signals."""
     files = [(file.name, file.format, file.compression, f"{file.bytes:,}") for file in (*found.plan.files, *found.plan.access_logs)]
     parts: list[RenderableType] = [_table("Would be read", ("file", "format", "compression", "bytes"), files)]
-    if found.plan.ignored:
-        parts.append(_table("Left aside", ("path", "reason"), found.plan.ignored))
+    if found.plan.left_aside():
+        parts.append(_table("Left aside", ("path", "reason"), found.plan.left_aside()))
+    if found.accounts_known is not None:
+        from stillwatch.app.noting import accounts_words
+
+        parts.append(Text(accounts_words(found.accounts_known, found.accounts_seen, of="accounts in the first records")))
     parts.append(Text("Columns that no file fills: " + (", ".join(found.missing) or "none")))
     silent = [(silent.signal, silent.reason) for silent in found.silent]
     parts.append(_table("Signals that would be silent", ("signal", "why"), silent) if silent else Text("Every signal can speak."))

@@ -23,6 +23,8 @@ from stillwatch.ingest import IngestResult, InputFile, InputPlan, Shard
 from stillwatch.records.findings import FileCount, Stage
 
 WORK = ".work"
+PREVIOUS = ".previous"
+RUN = "run.json"
 STATE = "state.json"
 EXCHANGES = "exchanges"
 RESULTS = (
@@ -121,13 +123,14 @@ def _known_state(path: Path) -> dict[str, Any]:
     raise OutputError(message)
 
 
-def run_key(plan: InputPlan, accounts: Path | None, settings: dict[str, Any], engine: str) -> str:
-    """A digest of what the finished stages depend on: files with size and time of change, settings, engine, version."""
+def run_key(plan: InputPlan, accounts: Path | None, settings: dict[str, Any], engine: str, prices: dict[str, Any]) -> str:
+    """A digest of what the finished stages depend on: files with size and time of change, settings, prices, engine, version."""
     files = [*(file.path for file in (*plan.files, *plan.access_logs)), *([accounts] if accounts else [])]
     stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     formats = [file.format for file in plan.files]
+    lost = [(file.name, file.reason) for file in plan.unreadable]
     kept = {name: value for name, value in settings.items() if name not in _NO_MATTER}
-    return hashlib.sha256(json.dumps([stats, formats, kept, engine, __version__], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([stats, formats, lost, kept, prices, engine, __version__], sort_keys=True).encode()).hexdigest()
 
 
 def ingest_to_json(result: IngestResult) -> dict[str, Any]:
@@ -181,10 +184,11 @@ def without_results(plan: InputPlan, out: Path) -> InputPlan:
         message = f"every input file lies in the result folder {out}; give --out another folder"
         raise UsageError(message)
     left = tuple((file.name, f"in the result folder {out}") for file in (*plan.files, *plan.access_logs) if file not in (*files, *logs))
-    return InputPlan(files=files, access_logs=logs, ignored=(*plan.ignored, *left))
+    lost = tuple(file for file in plan.unreadable if top not in file.path.resolve().parents)
+    return InputPlan(files=files, access_logs=logs, ignored=(*plan.ignored, *left), unreadable=lost)
 
 
-def _run_in(path: Path) -> dict[str, Any] | None:
+def run_in(path: Path) -> dict[str, Any] | None:
     """The record of a scan; None where the file is not there, or somebody else's of the same name."""
     try:
         known = json.loads(path.read_text("utf-8"))
@@ -197,29 +201,34 @@ def _run_in(path: Path) -> dict[str, Any] | None:
 
 def earlier_result(out: Path) -> datetime | None:
     """When the finished result that lies in `out` was made; None where there is none."""
-    run = _run_in(out / "run.json")
+    run = run_in(out / RUN)
     try:
         return None if run is None else datetime.fromisoformat(run["created_at"])
     except (LookupError, TypeError, ValueError):
         return None
 
 
-def prepare_folder(out: Path, *, resume: bool, remove: Callable[[Path], None]) -> None:
-    """Make `out` ready: refuse a folder of somebody else's files, and take away an earlier run's results so that none looks current."""
+def check_folder(out: Path) -> None:
+    """Refuse, and leave as it is, a folder that holds somebody else's files."""
     if out.exists() and not out.is_dir():
         message = f"{out} is a file; --out names a folder for the results"
         raise UsageError(message)
     # names prove nothing: a provider's own logs may lie in a folder called exchanges
-    ours = _run_in(out / "run.json") is not None or (out / WORK / STATE).exists()
+    ours = any(run_in(folder / RUN) is not None for folder in (out, *out.glob(f"{PREVIOUS}*"))) or (out / WORK / STATE).exists()
     strangers = sorted(path.name for path in out.iterdir() if not path.name.startswith(".")) if out.exists() and not ours else []
     if strangers:
         message = f"{out} holds files that are not a scan's ({', '.join(strangers[:3])}); choose another --out"
         raise OutputError(message)
+
+
+def prepare_folder(out: Path, *, resume: bool, remove: Callable[[Path], None]) -> None:
+    """Make `out` ready: refuse a folder of somebody else's files, and take away an earlier run's results so that none looks current."""
+    check_folder(out)
     try:
         # what is found is about people, and the work folder holds their text
         out.mkdir(mode=0o750, parents=True, exist_ok=True)
         (out / WORK).mkdir(mode=0o700, exist_ok=True)
-        for path in (*(out / name for name in ("run.json", *RESULTS)), *out.glob(".*.partial")):
+        for path in (*(out / name for name in (RUN, *RESULTS)), *out.glob(".*.partial")):
             path.unlink(missing_ok=True)
         if not resume:
             remove(out / EXCHANGES)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import stillwatch
 from stillwatch.app.judging import Described, log_bounds
 from stillwatch.app.keeping import Outcome
+from stillwatch.app.noting import Beforehand, accounts_known, accounts_words, left_aside_words
 from stillwatch.ingest import IngestResult
-from stillwatch.records.findings import Run, Stage
+from stillwatch.records.findings import LeftAside, Run, Stage
 from stillwatch.records.tables import EXCHANGES
 
 if TYPE_CHECKING:
@@ -22,9 +23,17 @@ _LIBRARIES = ("ibis-framework", "duckdb", "pyarrow", "numpy", "scipy", "numba", 
 
 
 def run_record(
-    request: ScanRequest, read: IngestResult, described: Described, outcome: Outcome, stages: Sequence[Stage], *, now: datetime
+    request: ScanRequest,
+    read: IngestResult,
+    described: Described,
+    outcome: Outcome,
+    stages: Sequence[Stage],
+    before: Beforehand,
+    *,
+    now: datetime,
 ) -> Run:
     """The record of the run; `now` is when it began."""
+    known = accounts_known(described.features["entity_id"], described.accounts)
     first, last = (datetime.fromtimestamp(micros / 1e6, UTC) for micros in log_bounds(described.features))
     return Run(
         version=stillwatch.__version__,
@@ -49,13 +58,20 @@ def run_record(
         silent=outcome.silent,
         power=outcome.power,
         stages=tuple(stages),
-        notes=_notes(read, outcome),
+        accounts_known=known,
+        notes=(*_notes(read, before, known, len(described.features)), *outcome.notes),
+        left_aside=tuple(LeftAside(path=path, reason=reason) for path, reason in before.left_aside),
+        prices=request.prices_as_json(),
     )
 
 
-def _notes(read: IngestResult, outcome: Outcome) -> tuple[str, ...]:
+def _notes(read: IngestResult, before: Beforehand, known: int | None, accounts: int) -> tuple[str, ...]:
+    said: list[str] = []
+    if before.left_aside:
+        said.append(left_aside_words(before.left_aside))
     skipped = sum(read.skipped.values())
-    if not skipped:
-        return outcome.notes
-    said = f"{skipped:,} entries of the input are no exchanges of their own (other spans, matched requests, access-log lines)."
-    return (said, *outcome.notes)
+    if skipped:
+        said.append(f"{skipped:,} entries of the input are no exchanges of their own (other spans, matched requests, access-log lines).")
+    if known is not None:
+        said.append(accounts_words(known, accounts))
+    return (*said, *before.notes)

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -25,6 +25,9 @@ _Result = TypeVar("_Result")
 
 _BATCH_ROWS = 32_768
 """Rows per batch handed to a kernel: small enough that a few batches of long prompts fit in memory."""
+
+_INTERRUPT_SECONDS = 0.05
+"""How long to wait for an interrupted query before it is told again: one that has not begun does not hear it."""
 
 
 class DuckEngine:
@@ -182,14 +185,26 @@ class DuckEngine:
         """
         results: list[_Result] = []
         running: Future[_Result] | None = None
-        with ThreadPoolExecutor(1) as pool, contextlib.closing(self._raw.cursor()) as connection:
-            for job in jobs:
+        # the connection is closed after the pool, which waits: a busy one cannot be closed
+        with contextlib.closing(self._raw.cursor()) as connection, ThreadPoolExecutor(1) as pool:
+            try:
+                for job in jobs:
+                    if running is not None:
+                        results.append(running.result())
+                    running = pool.submit(job, connection)
                 if running is not None:
                     results.append(running.result())
-                running = pool.submit(job, connection)
-            if running is not None:
-                results.append(running.result())
+            except BaseException:
+                _stop(running, connection)
+                raise
         return results
+
+
+def _stop(running: Future[Any] | None, connection: Any) -> None:
+    """End the query that runs on the connection, and come back once it has ended: nobody waits for its result any more."""
+    while running is not None and not running.cancel() and not running.done():
+        connection.interrupt()
+        wait([running], timeout=_INTERRUPT_SECONDS)
 
 
 def _streamed(query: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stillwatch.ingest.accounts import RefusedAccount, read_accounts
 from stillwatch.ingest.ingesting import IngestResult, ingest
 from stillwatch.ingest.inputs import InputFile, InputPlan
-from stillwatch.ingest.plan import FORMATS, available_columns, plan_inputs
+from stillwatch.ingest.plan import FORMATS, available_columns, first_accounts, plan_inputs
 from stillwatch.ingest.settings import IngestSettings
 from stillwatch.ingest.shards import Shard
 
@@ -18,6 +18,7 @@ __all__ = [
     "RefusedAccount",
     "Shard",
     "available_columns",
+    "first_accounts",
     "ingest",
     "plan_inputs",
     "read_accounts",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,24 +65,86 @@ def read_accounts(path: Path) -> tuple[pa.Table, list[RefusedAccount]]:
         with path.open("rb") as stream:
             head = stream.read(4)
         if head == _PARQUET_MAGIC:
-            names = [name for name in pq.read_schema(path).names if name in _SCHEMA.names]
-            return _from_table(pq.read_table(path, columns=names), path, refused)
+            names = _named_once(pq.read_schema(path).names, path)
+            table = pq.read_table(path, columns=names)
+            return _from_table(table, list(range(1, table.num_rows + 1)), {}, refused)
         first = next((raw.data for raw in split_lines(ByteSource(path, compression_of(head)).blocks(), _MAX_LINE)), b"")
         if first.lstrip().startswith(b"{"):
             return _from_lines(path, compression_of(head), refused)
-        return _from_table(_read_csv(path, compression_of(head), first), path, refused)
-    except (OSError, pa.ArrowException, TornArchiveError) as error:
+        return _from_csv(path, compression_of(head), first, refused)
+    except (OSError, csv.Error, pa.ArrowException, TornArchiveError) as error:
         raise UnreadableInputError(
             f"{path.name}: the account table cannot be read ({type(error).__name__}); expected Parquet, CSV with a header, or JSON Lines"
         ) from None
 
 
-def _read_csv(path: Path, compression: str, header: bytes) -> pa.Table:
-    """Every column as text: what the text means is decided as it is for JSON."""
-    names = next(csv.reader([header.decode("utf-8", "replace")]), [])
-    options = pv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""])
+def _named_once(names: Sequence[str], path: Path) -> list[str]:
+    """The columns of the account table among `names`; SchemaError where account_id is missing, or one of them stands there twice."""
+    if "account_id" not in names:
+        found = ", ".join(name[:40] for name in names[:8])
+        raise SchemaError(f"{path.name}: expected a column account_id, got {found}; name the columns as the accounts table does")
+    twice = next((name for name in _SCHEMA.names if names.count(name) > 1), None)
+    if twice is not None:
+        raise SchemaError(f"{path.name}: expected one column {twice}, got {names.count(twice)}; name each column once")
+    return [name for name in names if name in _SCHEMA.names]
+
+
+def _from_csv(path: Path, compression: str, header: bytes, refused: list[RefusedAccount]) -> tuple[pa.Table, list[RefusedAccount]]:
+    """Every column as text: what the text means is decided as it is for JSON. A row with too many or too few values is left out."""
+    names = _named_once(next(csv.reader([header.decode("utf-8", "replace")]), []), path)
+    _refuse_open_quote(path, compression)
+    ragged: list[int] = []
+
+    def leave_out(row: pv.InvalidRow) -> str:
+        number = row.number - 1  # the header is row 1
+        ragged.append(number)
+        detail = f"expected {row.expected_columns} values, got {row.actual_columns}"
+        refused.append(RefusedAccount(row=number, reason="wrong_number_of_values", detail=detail))
+        return "skip"
+
+    options = pv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.binary()), include_columns=names, strings_can_be_null=True, null_values=[""]
+    )
+    parsing = pv.ParseOptions(newlines_in_values=True, invalid_row_handler=leave_out)
     with pa.input_stream(path, compression=None if compression == PLAIN else compression) as stream:
-        return pv.read_csv(stream, convert_options=options)
+        table = pv.read_csv(stream, convert_options=options, parse_options=parsing, read_options=pv.ReadOptions(use_threads=False))
+    left_out = set(ragged)
+    numbers = [row for row in range(1, table.num_rows + len(left_out) + 1) if row not in left_out]
+    texts = {name: _decoded(_one_array(table, name)) for name in names}
+    broken = {name: rows for name, (_, rows) in texts.items()}
+    return _from_table(pa.table({name: array for name, (array, _) in texts.items()}), numbers, broken, refused)
+
+
+def _refuse_open_quote(path: Path, compression: str) -> None:
+    """UnreadableInputError where a quoted value begins that never ends: it would take every row after it for its own."""
+    data = b"".join(ByteSource(path, compression).blocks())
+    if data.count(b'"') % 2 == 0:
+        return
+    rows = csv.reader(io.StringIO(data.decode("utf-8", "replace"), newline=""), strict=True)
+    begun = 1
+    try:
+        for _ in rows:
+            begun = rows.line_num + 1
+    except csv.Error as error:
+        if "unexpected end" in str(error) or "field larger" in str(error):
+            message = f"{path.name}: line {begun}: a quotation mark opens a value and nothing closes it; close it, or take it out"
+            raise UnreadableInputError(message) from None
+
+
+def _decoded(array: pa.Array) -> tuple[pa.Array, list[int]]:
+    """The bytes as text, and the places of the values that are not UTF-8, which are null."""
+    try:
+        return array.cast(pa.string()), []
+    except pa.ArrowInvalid:
+        values: list[str | None] = []
+        broken: list[int] = []
+        for place, value in enumerate(array.to_pylist()):
+            try:
+                values.append(None if value is None else value.decode("utf-8"))
+            except UnicodeDecodeError:
+                values.append(None)
+                broken.append(place)
+        return pa.array(values, pa.string()), broken
 
 
 def _from_lines(path: Path, compression: str, refused: list[RefusedAccount]) -> tuple[pa.Table, list[RefusedAccount]]:
@@ -109,18 +172,21 @@ def _records(path: Path, compression: str, refused: list[RefusedAccount]) -> Ite
             refused.append(RefusedAccount(row=raw.number, reason=error.reason, detail=error.detail))
 
 
-def _from_table(table: pa.Table, path: Path, refused: list[RefusedAccount]) -> tuple[pa.Table, list[RefusedAccount]]:
-    if "account_id" not in table.schema.names:
-        found = ", ".join(name[:40] for name in table.schema.names[:8])
-        raise SchemaError(f"{path.name}: expected a column account_id, got {found}; name the columns as the accounts table does")
+def _from_table(
+    table: pa.Table, numbers: list[int], broken: Mapping[str, Sequence[int]], refused: list[RefusedAccount]
+) -> tuple[pa.Table, list[RefusedAccount]]:
+    """Arrow columns as accounts; `broken` has the places, per column, of values that are not UTF-8."""
     rows, values = Refusals.none(table.num_rows), Refusals.none(table.num_rows)
+    for name, places in broken.items():
+        for place in places:
+            (rows if name == "account_id" else values).add(place, "invalid_utf8", f"{name}: expected UTF-8, got other bytes")
     columns = {
         column.name: from_array(_one_array(table, column.name), column, rows if column.name == "account_id" else values)
         if column.name in table.schema.names
         else pa.nulls(table.num_rows, _SCHEMA.field(column.name).type)
         for column in ACCOUNTS.columns
     }
-    return _checked(columns, list(range(1, table.num_rows + 1)), rows, values, refused)
+    return _checked(columns, numbers, rows, values, refused)
 
 
 def _one_array(table: pa.Table, name: str) -> pa.Array:

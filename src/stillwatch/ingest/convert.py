@@ -159,10 +159,11 @@ def _bounded(value: object, column: Column) -> object:
 def from_array(array: pa.Array, column: Column, refusals: Refusals) -> pa.Array:
     """An Arrow array of any type as one of the column's type; a value that does not fit refuses its row and is null."""
     kind = arrow_type(column)
-    if array.type == kind:
-        return array
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    array = without_nan(array)
+    if array.type == kind:
+        return array
     if _castable(array.type, kind):
         try:
             return array.cast(kind, safe=not pa.types.is_timestamp(kind))
@@ -173,6 +174,14 @@ def from_array(array: pa.Array, column: Column, refusals: Refusals) -> pa.Array:
         if times is not None:
             return times
     return _one_by_one(_safe_list(array), column, refusals)
+
+
+def without_nan(array: pa.Array) -> pa.Array:
+    """The array with not-a-number as null: writers that know no null for numbers write it for a value that is missing."""
+    if pa.types.is_float32(array.type) or pa.types.is_float64(array.type):
+        undefined = pc.is_nan(array)
+        return pc.if_else(undefined, None, array) if pc.any(undefined).as_py() else array
+    return array
 
 
 def _safe_list(array: pa.Array) -> list[Any]:

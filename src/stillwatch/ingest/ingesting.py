@@ -27,6 +27,9 @@ from stillwatch.ingest.values import RefusedRowError
 from stillwatch.records.findings import FileCount
 from stillwatch.records.tables import EXCHANGES
 
+UNREADABLE = "unreadable"
+"""Stands for the format of a file of which nothing could be read."""
+
 _PUT_AT_ONCE = 10_000
 
 
@@ -36,7 +39,7 @@ class IngestResult:
 
     Attributes:
         shards: the accepted exchanges, in the order of the plan.
-        files: counts per file, in the order of the plan, access logs last; rows_in = rows_out + quarantined for each.
+        files: counts per file, in the order of the plan, then access logs, then unreadable files; rows_in = rows_out + quarantined.
         reasons: how many rows were refused for each reason.
         filled_columns: columns with at least one value, in the table's order.
         input_hashes: sha256 of each file's bytes.
@@ -67,6 +70,7 @@ def ingest(plan: InputPlan, *, work: Path, settings: IngestSettings, progress: C
         joins = open_files.enter_context(JoinStore(work / "joins.sqlite"))
         session = Session(settings=settings, quarantine=quarantine, seen=SeenIds(), progress=progress)
         logs = [_read_access_log(file, session, joins) for file in plan.access_logs if settings.join_access_logs]
+        lost = _refuse_files(plan, session)
         parts = Parts(work / "exchanges-text", settings)
         normaliser = Normaliser(session, parts, joins)
         tallies = [Tally(name=file.name, format=file.format) for file in plan.files]
@@ -83,7 +87,7 @@ def ingest(plan: InputPlan, *, work: Path, settings: IngestSettings, progress: C
                 normaliser.read(file, READERS[file.format], tally)
         read_batches([file for file, _ in batches], [tally for _, tally in batches], normaliser, session, work)
         shards += parts.close()
-        return _result([*tallies, *logs], shards, session)
+        return _result([*tallies, *logs, *lost], shards, session)
 
 
 def _result(tallies: list[Tally], shards: list[Shard], session: Session) -> IngestResult:
@@ -96,6 +100,14 @@ def _result(tallies: list[Tally], shards: list[Shard], session: Session) -> Inge
         quarantine=session.quarantine.path,
         skipped={tally.name: tally.skipped for tally in tallies if tally.skipped},
     )
+
+
+def _refuse_files(plan: InputPlan, session: Session) -> list[Tally]:
+    """Quarantine every file that is lost as a whole, as one row: nobody can say how many it held."""
+    tallies = [Tally(name=file.name, format=UNREADABLE) for file in plan.unreadable]
+    for file, tally in zip(plan.unreadable, tallies, strict=True):
+        session.refuse(tally, line=1, offset=None, reason="unreadable_file", detail=f"expected a readable log; {file.reason}", head=b"")
+    return tallies
 
 
 def _keep_entries(file: InputFile, reader: Reader, session: Session, joins: JoinStore) -> None:

@@ -33,6 +33,21 @@ class InputFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableFile:
+    """A file found in a folder that is plainly meant as a log, and of which nothing can be read.
+
+    Attributes:
+        name: as an InputFile is called.
+        path: where it is.
+        reason: what is wrong with it, in words.
+    """
+
+    name: str
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputPlan:
     """What will be read.
 
@@ -40,8 +55,14 @@ class InputPlan:
         files: sources of exchanges, by name: the order in which they are read.
         access_logs: files that only fill client_ip and user_agent of other rows.
         ignored: (path, reason) of files found in folders that are not read.
+        unreadable: files of logs that are lost; each is counted and quarantined as one row.
     """
 
     files: tuple[InputFile, ...]
     access_logs: tuple[InputFile, ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
+    unreadable: tuple[UnreadableFile, ...] = ()
+
+    def left_aside(self) -> tuple[tuple[str, str], ...]:
+        """(path, reason) of every file that was found and is not read, unreadable logs first."""
+        return (*((file.name, file.reason) for file in self.unreadable), *self.ignored)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from stillwatch.engines.schema import arrow_schema
 from stillwatch.errors import UnreadableInputError
 from stillwatch.ingest.checking import CHECKED, NEVER_NEGATIVE, check
-from stillwatch.ingest.convert import Refusals
+from stillwatch.ingest.convert import Refusals, without_nan
 from stillwatch.ingest.digests import Digests
 from stillwatch.ingest.inputs import InputFile
 from stillwatch.ingest.shards import Shard, converted, grouped
@@ -146,10 +146,12 @@ def _filled(table: pq.ParquetFile, path: Path) -> Iterator[str]:
 def _has_value(table: pq.ParquetFile, path: Path, group: int, name: str) -> bool:
     rows = table.metadata.row_group(group).num_rows
     statistics = _statistics(table, group, name)
-    if statistics is not None and statistics.has_null_count:
+    # statistics do not count not-a-number among the nulls
+    counted = statistics is not None and statistics.has_null_count and not pa.types.is_floating(table.schema_arrow.field(name).type)
+    if statistics is not None and counted:
         return statistics.null_count < rows
     try:
-        return any(batch.column(0).null_count < batch.num_rows for batch in slices(table, path, [group], [name], _ROWS))
+        return any(without_nan(batch.column(0)).null_count < batch.num_rows for batch in slices(table, path, [group], [name], _ROWS))
     except (pa.ArrowException, OSError):
         return False
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.errors import UnknownFormatError, UnreadableInputError, UsageError
-from stillwatch.ingest.inputs import ACCESS_LOG, PARQUET, InputFile, InputPlan
+from stillwatch.ingest.inputs import ACCESS_LOG, PARQUET, InputFile, InputPlan, UnreadableFile
 from stillwatch.ingest.readers import READERS, Context
-from stillwatch.ingest.readers.base import ODD_SHAPES
+from stillwatch.ingest.readers.base import ODD_SHAPES, Row
 from stillwatch.ingest.sniffing import Sniffed, head_records, sniff
 from stillwatch.records.tables import EXCHANGES
 
@@ -27,6 +28,8 @@ _SIDE_TABLES = {
     "truth": "ground truth; only benchmarks read it",
 }
 _SIDE_SUFFIXES = frozenset({".parquet", ".csv", ".jsonl"})
+_LOG_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json", ".log", ".gz", ".zst"})
+"""What logs are called; a file of such a name that holds nothing readable is a lost log where one beside it could be read."""
 
 
 def plan_inputs(paths: Sequence[Path], *, format: str = "auto") -> InputPlan:  # noqa: A002 - the option's name
@@ -44,23 +47,28 @@ def plan_inputs(paths: Sequence[Path], *, format: str = "auto") -> InputPlan:  #
         for entry in _expand(Path(given)):
             found.setdefault(entry.path, entry)
     if not found:
-        raise UsageError("no input: give at least one log file, folder or pattern")
+        where = ", ".join(str(path) for path in paths[:5])
+        raise UsageError(
+            f"{where or 'no path'}: no log file there (hidden ones do not count); give at least one log file, folder or pattern"
+        )
     names = _unique({path: entry.name for path, entry in found.items()})
-    files: list[InputFile] = []
-    ignored: list[tuple[str, str]] = []
-    for path, entry in found.items():
-        file, reason = _recognise(replace(entry, name=names[path]), format)
-        if file is None:
-            ignored.append((names[path], reason))
-        else:
-            files.append(file)
+    seen = [_recognise(replace(entry, name=names[path]), format) for path, entry in found.items()]
+    files = [file for file in seen if isinstance(file, InputFile)]
+    left = [file for file in seen if isinstance(file, _Left)]
     if not files:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in ignored[:5])
-        raise UsageError(f"none of the {len(ignored)} files found can be read ({reasons})")
+        reasons = "; ".join(f"{file.name}: {file.reason}" for file in left[:5])
+        raise UsageError(f"none of the {len(left)} files found can be read ({reasons})")
     # by name, so that the order in which paths are given changes nothing that is concluded
     files.sort(key=lambda file: (file.name, file.path))
-    logs = tuple(file for file in files if file.format == ACCESS_LOG)
-    return InputPlan(files=tuple(file for file in files if file.format != ACCESS_LOG), access_logs=logs, ignored=tuple(ignored))
+    left.sort(key=lambda file: (file.name, file.path))
+    beside = {(file.path.parent, file.path.suffix) for file in files}
+    lost = [file for file in left if file.meant or (file.lost and (file.path.parent, file.path.suffix) in beside)]
+    return InputPlan(
+        files=tuple(file for file in files if file.format != ACCESS_LOG),
+        access_logs=tuple(file for file in files if file.format == ACCESS_LOG),
+        ignored=tuple((file.name, file.reason) for file in left if file not in lost),
+        unreadable=tuple(UnreadableFile(name=file.name, path=file.path, reason=file.reason) for file in lost),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +79,17 @@ class _Found:
     name: str
     folder: str = ""
     named: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Left:
+    """A file that is not read; `meant`: whatever it holds was a log; `lost`: it was one if its neighbours are."""
+
+    name: str
+    path: Path
+    reason: str
+    meant: bool = False
+    lost: bool = False
 
 
 def _expand(given: Path) -> Iterator[_Found]:
@@ -114,20 +133,20 @@ def _unique(names: dict[Path, str]) -> dict[Path, str]:
     return {path: name if counts[name] == 1 else f"{path.parent.name}/{name}" for path, name in names.items()}
 
 
-def _recognise(found: _Found, wanted: str) -> tuple[InputFile | None, str]:
+def _recognise(found: _Found, wanted: str) -> InputFile | _Left:
     """The file, or why it is left aside."""
     path, name, named = found.path, found.name, found.named
     if not named and path.stem in _SIDE_TABLES and path.suffix in _SIDE_SUFFIXES:
-        return None, _SIDE_TABLES[path.stem]
+        return _Left(name=name, path=path, reason=_SIDE_TABLES[path.stem])
     if not named and _is_result(path):
-        return None, "belongs to the result of a scan"
+        return _Left(name=name, path=path, reason="belongs to the result of a scan")
     try:
         sniffed = sniff(path)
         size = path.stat().st_size
     except OSError as error:
         if named:
             raise UnreadableInputError(f"{name}: cannot be opened ({error.strerror}); check that it exists and may be read") from None
-        return None, f"cannot be opened ({error.strerror})"
+        return _Left(name=name, path=path, reason=f"cannot be opened ({error.strerror})", meant=True)
     sniffed = _forced(sniffed, wanted)
     if not sniffed.format:
         if named:
@@ -135,11 +154,12 @@ def _recognise(found: _Found, wanted: str) -> tuple[InputFile | None, str]:
             raise UnknownFormatError(
                 f"{name}: expected one of {known}; got {sniffed.seen}. Name the format with --format if it is one of them"
             )
-        return None, f"not recognised: {sniffed.seen}"
-    file = InputFile(
+        tabular = sniffed.layout == PARQUET or path.suffix == ".parquet"
+        meant, lost = tabular and (sniffed.lost or not size), sniffed.lost and path.suffix in _LOG_SUFFIXES
+        return _Left(name=name, path=path, reason=f"not recognised: {sniffed.seen}", meant=meant, lost=lost)
+    return InputFile(
         name=name, path=path, folder=found.folder, format=sniffed.format, compression=sniffed.compression, layout=sniffed.layout, bytes=size
     )
-    return file, ""
 
 
 def _forced(sniffed: Sniffed, wanted: str) -> Sniffed:
@@ -165,14 +185,37 @@ def _parquet_columns(file: InputFile) -> set[str]:
 
 
 def _json_columns(file: InputFile) -> set[str]:
+    filled = {"raw_sha256"}
+    for row in _first_rows(file):
+        filled.update(name for name, value in row.items() if value is not None)
+    return filled & set(READERS[file.format].columns)
+
+
+def _first_rows(file: InputFile) -> Iterator[Row]:
+    """The exchanges in the first 200 records of a JSON file."""
     reader = READERS[file.format]
     context = Context(file=file.name, folder=file.folder, default_account=file.name, max_depth=_DEPTH)
-    filled = {"raw_sha256"}
     for record in head_records(file.path, file.compression, file.layout, _PEEKED):
         try:
             rows = reader.read(record, context)
         except ODD_SHAPES:
             continue
-        for row in rows:
-            filled.update(name for name, value in (row or {}).items() if value is not None)
-    return filled & set(reader.columns)
+        yield from (row for row in rows if row)
+
+
+def first_accounts(plan: InputPlan) -> frozenset[str]:
+    """The accounts in the first 200 records of every file of the plan."""
+    found: set[str] = set()
+    for file in plan.files:
+        ids = _parquet_accounts(file) if file.layout == PARQUET else (row.get("account_id") for row in _first_rows(file))
+        found.update(str(account) for account in ids if account is not None)
+    return frozenset(found)
+
+
+def _parquet_accounts(file: InputFile) -> list[object]:
+    try:
+        with pq.ParquetFile(file.path) as table:
+            first = next(table.iter_batches(batch_size=_PEEKED, columns=["account_id"]), None)
+            return [] if first is None else first.column(0).to_pylist()
+    except (OSError, ValueError, pa.ArrowException):
+        return []  # the scan itself quarantines what it cannot read

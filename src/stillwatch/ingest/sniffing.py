@@ -28,12 +28,16 @@ _DEPTH = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sniffed:
-    """What a file looks like; `format` is empty when no reader knows it, and `seen` then says what it looks like."""
+    """What a file looks like; `format` is empty when no reader knows it, and `seen` then says what it looks like.
+
+    `lost` says that the file has bytes and not one record of them can be read.
+    """
 
     format: str = ""
     compression: str = PLAIN
     layout: str = LINES
     seen: str = ""
+    lost: bool = False
 
 
 def sniff(path: Path) -> Sniffed:
@@ -47,10 +51,14 @@ def sniff(path: Path) -> Sniffed:
     compression = compression_of(magic)
     head = _head(path, compression)
     layout = _layout(head)
+    records = head_records(path, compression, layout, _SNIFFED) if layout else []
+    if not records:
+        # many broken lines hide the sound ones after them
+        records = head_records(path, compression, LINES, _SNIFFED)
+        layout = LINES if records else layout
     if not layout:
-        return Sniffed(compression=compression, seen=_plain_words(head))
-    records = head_records(path, compression, layout, _SNIFFED)
-    return Sniffed(format=_format(records), compression=compression, layout=layout, seen=_names(records))
+        return Sniffed(compression=compression, seen=_plain_words(head), lost=True)
+    return Sniffed(format=_format(records), compression=compression, layout=layout, seen=_names(records), lost=not records)
 
 
 def _head(path: Path, compression: str) -> bytes:
@@ -103,7 +111,7 @@ def head_records(path: Path, compression: str, layout: str, count: int) -> list[
 
 
 def _readable(raw: Raw) -> Record | None:
-    if raw.problem:
+    if raw.problem or not raw.data.lstrip().startswith(b"{"):
         return None
     try:
         return parse(raw.data, _DEPTH)
@@ -138,7 +146,7 @@ def _sniff_parquet(path: Path) -> Sniffed:
     try:
         names = pq.read_schema(path).names
     except (pa.ArrowException, OSError):
-        return Sniffed(layout=PARQUET, seen="a Parquet file whose footer cannot be read; copy it again from its source")
+        return Sniffed(layout=PARQUET, seen="a Parquet file whose footer cannot be read; copy it again from its source", lost=True)
     if {"account_id", "started_at"} <= set(names):
         return Sniffed(format=PARQUET, layout=PARQUET)
     if {"account_id", "campaign_id"} <= set(names):

@@ -216,6 +216,14 @@ class FileCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftAside:
+    """A file that was found and not read, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Power:
     """The smallest campaign that a run could have seen.
 
@@ -247,6 +255,13 @@ class Run:
     """What a scan read, with which settings, and how the counts reconcile; `run.json` is this record.
 
     `entities` are all accounts that no group claims, and all groups; `judged` of them had enough exchanges for a p-value.
+
+    Attributes:
+        inputs: sha256 of each file that was read.
+        notes: what else to know about the run, in sentences.
+        left_aside: files that were found and not read, with the reason; an unreadable log among them is counted in `files` too.
+        accounts_known: accounts of the log that stand in the accounts table; None: no table was given.
+        prices: the price table: its name, the sha256 of its values, its currency, and each model's price per million tokens.
     """
 
     version: str
@@ -272,6 +287,9 @@ class Run:
     power: Power
     stages: tuple[Stage, ...]
     notes: tuple[str, ...] = field(default_factory=tuple)
+    left_aside: tuple[LeftAside, ...] = field(default_factory=tuple)
+    accounts_known: int | None = None
+    prices: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,8 @@ def summary_json(report: Report) -> dict[str, Any]:
         "expected_false": words.expected_false(report),
         "power": to_plain(run.power),
         "severities": {severity.value: amount for severity, amount in words.severities(report.findings)},
+        "left_aside": to_plain(run.left_aside),
+        "notes": list(run.notes),
         "findings": [_brief(finding) for finding in words.ranked(report.findings)],
     }
 

@@ -104,3 +104,57 @@ def test_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
         read_accounts(path)
     with pytest.raises(UsageError, match=r"none\.csv"):
         read_accounts(tmp_path / "none.csv")
+
+
+def test_a_row_with_too_many_or_too_few_values_is_refused_alone(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.csv"
+    path.write_text('account_id,note,plan\na,"two\nlines",free\nb,,free,extra\nc,,pro\nd\n,,free\n')
+    table, refused = read_accounts(path)
+    assert table.select(["account_id", "plan"]).to_pylist() == [{"account_id": "a", "plan": "free"}, {"account_id": "c", "plan": "pro"}]
+    assert [(row.row, row.reason) for row in refused] == [
+        (2, "wrong_number_of_values"),
+        (4, "wrong_number_of_values"),
+        (5, "missing_account_id"),
+    ]
+    assert refused[0].detail == "expected 3 values, got 4"
+
+
+def test_bytes_that_are_not_utf8_cost_their_value_or_their_row(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.csv"
+    path.write_bytes("account_id,plan\nä,frei\nacct_é,free\nb,gratuité\n".encode("latin-1").replace("ä".encode("latin-1"), "ä".encode()))
+    table, refused = read_accounts(path)
+    assert table.select(["account_id", "plan"]).to_pylist() == [{"account_id": "ä", "plan": "frei"}, {"account_id": "b", "plan": None}]
+    assert [(row.row, row.reason, row.whole) for row in refused] == [(2, "invalid_utf8", True), (3, "invalid_utf8", False)]
+
+
+@pytest.mark.parametrize("broken", ['"b,free', 'b,"free', 'b,"fr""ee'])
+def test_a_quotation_mark_that_nothing_closes_is_named_with_its_line(tmp_path: Path, broken: str) -> None:
+    path = tmp_path / "accounts.csv"
+    path.write_text(f'account_id,plan\na,"fr\nee"\n{broken}\nc,free\n')
+    with pytest.raises(UnreadableInputError, match=r"accounts\.csv: line 4: a quotation mark"):
+        read_accounts(path)
+
+
+def test_a_quotation_mark_inside_a_value_is_a_letter(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.csv"
+    path.write_text('account_id,plan\na,5" screens\nb,free\n')
+    assert read_accounts(path)[0]["plan"].to_pylist() == ['5" screens', "free"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("name", ["account_id", "plan"])
+def test_a_column_that_is_named_twice_is_an_error_that_names_it(tmp_path: Path, kind: str, name: str) -> None:
+    path = tmp_path / f"accounts.{kind}"
+    names = ["account_id", "plan", "note", "note", name]
+    if kind == "csv":
+        path.write_text(",".join(names) + "\na,b,c,d,e\n")
+    else:
+        pq.write_table(pa.table([pa.array(["a"])] * 5, names=names), path)
+    with pytest.raises(SchemaError, match=f"expected one column {name}, got 2"):
+        read_accounts(path)
+
+
+def test_a_column_that_no_signal_reads_may_be_named_twice(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.csv"
+    path.write_text("account_id,note,note\na,b,c\n")
+    assert read_accounts(path)[0]["account_id"].to_pylist() == ["a"]

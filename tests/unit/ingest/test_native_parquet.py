@@ -115,3 +115,14 @@ def test_damaged_text_is_an_error_that_names_the_place(write, tmp_path: Path) ->
     result = ingest(plan_inputs([path]), work=work, settings=IngestSettings(), progress=lambda rows, read: None)
     with pytest.raises(UnreadableInputError, match=r"log\.parquet: row 1 "):
         list(result.shards[0].batches())
+
+
+def test_not_a_number_in_a_column_of_numbers_is_a_missing_value(run, write) -> None:
+    gaps = pa.array([float("nan") if row % 2 else 12.0 for row in range(1_000)])
+    empty = pa.array([float("nan")] * 1_000)
+    outcome = run(write(input_tokens=gaps, temperature=gaps, sampling_rate=empty, output_tokens=empty, asn=gaps.dictionary_encode()))
+    assert outcome.refused == []
+    for name in ("input_tokens", "temperature", "asn"):
+        assert [row[name] for row in outcome.rows[:3]] == [12, None, 12]
+    assert {row["sampling_rate"] for row in outcome.rows} == {None}
+    assert not {"sampling_rate", "output_tokens"} & set(outcome.result.filled_columns)

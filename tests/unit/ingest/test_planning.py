@@ -75,6 +75,9 @@ def test_what_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     for paths in ([tmp_path / "none.jsonl"], [tmp_path / "*.jsonl"], []):
         with pytest.raises(UsageError):
             plan_inputs(paths)
+    (tmp_path / "nothing-here").mkdir()
+    with pytest.raises(UsageError, match="nothing-here: no log file"):
+        plan_inputs([tmp_path / "nothing-here"])
     with pytest.raises(UsageError, match="format"):
         plan_inputs([tmp_path], format="syslog")
 
@@ -168,3 +171,50 @@ def test_what_a_stopped_run_left_behind_does_not_disturb_the_next(folder: Path, 
     result = ingest(plan, work=work, settings=IngestSettings(), progress=lambda rows, read: None)
     assert sum(count.rows_out for count in result.files) == 3
     assert result.quarantine.read_bytes() == b""
+
+
+def test_many_broken_lines_do_not_hide_the_sound_ones_after_them(run, lines, exchange) -> None:
+    for broken, head in ((b"BROKEN LINE {{{", 40), (b'{"half', 41), (b"[1", 40), (b"x" * 100_000, 40)):
+        path = lines(*[broken] * head, *(exchange(number) for number in range(30)), name=f"log-{len(broken)}.jsonl")
+        outcome = run(path)
+        assert len(outcome.rows) == 30
+        assert len(outcome.refused) == head
+
+
+def test_a_torn_log_beside_sound_ones_is_counted_and_quarantined(run, folder: Path, tmp_path: Path, exchange) -> None:
+    whole = (folder / "c.parquet").read_bytes()
+    (folder / "d.parquet").write_bytes(whole[: len(whole) // 2])
+    (folder / "e.parquet").write_bytes(b"no magic at all")
+    (folder / "f.jsonl").write_bytes(orjson.dumps(exchange(8)))
+    (folder / "g.jsonl").write_bytes(b'{"exchange_id": "x-9", "acc')
+    outcome = run(folder)
+    lost = [f"logs/{name}" for name in ("d.parquet", "e.parquet", "g.jsonl")]
+    assert [(line["file"], line["reason"]) for line in outcome.refused] == [(name, "unreadable_file") for name in lost]
+    counts = [(file.path, file.rows_in, file.rows_out, file.quarantined) for file in outcome.result.files if file.format == "unreadable"]
+    assert counts == [(name, 1, 0, 1) for name in lost]
+    plan = plan_inputs([folder])
+    assert {path for path, _ in plan.left_aside()} == {*lost, *(path for path, _ in plan.ignored)}
+    assert {"logs/notes.md", "logs/empty.jsonl"} <= {path for path, _ in plan.ignored}
+
+
+def test_a_file_that_may_not_be_opened_is_a_lost_log(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stillwatch.ingest import plan
+
+    def refusing(path: Path) -> object:
+        if path.name == "a.txt":
+            raise PermissionError(13, "Permission denied", str(path))
+        return sniff(path)
+
+    sniff = plan.sniff
+    monkeypatch.setattr(plan, "sniff", refusing)
+    assert [(file.name, file.reason) for file in plan_inputs([folder]).unreadable] == [
+        ("logs/a.txt", "cannot be opened (Permission denied)")
+    ]
+
+
+def test_objects_of_another_kind_beside_a_log_are_no_lost_log(folder: Path, lines) -> None:
+    (folder / "deep" / "log.json").write_bytes(b'{"account_id": "a", "started_at": "2026-11-23T19:00:00Z"}')
+    (folder / "deep" / "settings.json").write_bytes(b'{"colour": "red"}')
+    plan = plan_inputs([folder])
+    assert plan.unreadable == ()
+    assert "logs/deep/settings.json" in dict(plan.ignored)
