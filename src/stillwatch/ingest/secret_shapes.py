@@ -196,7 +196,8 @@ SHAPES = (
     shape(
         "session",
         "cookie",
-        rf"(?i:cookie2?)[\\\"'`]{{0,5}}[ \t]{{0,4}}[:=][ \t\\\"'`\[]{{0,8}}({_COOKIE_NAME}{_COOKIE_VALUE}(?:;[ \t]?{_COOKIE_NAME}(?:{_COOKIE_VALUE})?)*+)",
+        rf"(?i:cookie2?)[\\\"'`]{{0,5}}[ \t]{{0,4}}[:=][ \t\\\"'`\[]{{0,8}}"
+        rf"({_COOKIE_NAME}{_COOKIE_VALUE}(?:;[ \t]?{_COOKIE_NAME}(?:{_COOKIE_VALUE})?)*+)",
         r"(?i:cookie2?)[\\\"'`]*[ \t]*[:=][ \t\\\"'`\[]*[!#$%&*+.^_|~A-Za-z0-9-]+=",
         _secret_is_drawn,
     ),
