@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from stillwatch.stats.intervals import BOOTSTRAP_MINIMUM, bootstrap_interval, clopper_pearson
+from stillwatch.stats.ranks import average_ranks
 from stillwatch.stats.seeds import generator
 
 COVERED, PURE = 0.5, 0.9
@@ -167,11 +168,8 @@ def separation(scores: NDArray[np.float64], hostile: NDArray[np.bool_]) -> float
     """Area under the ROC curve: the chance that a hostile account scores above an honest one, ties half. NaN for one class."""
     if hostile.all() or not hostile.any():
         return float("nan")
-    values, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse.reshape(-1)]
     size = int(hostile.sum())
-    del values
-    return float((ranks[hostile].sum() - size * (size + 1) / 2) / (size * (len(scores) - size)))
+    return float((average_ranks(scores)[hostile].sum() - size * (size + 1) / 2) / (size * (len(scores) - size)))
 
 
 def threshold_at(scores: NDArray[np.float64], honest: NDArray[np.bool_], allowed: int) -> float:

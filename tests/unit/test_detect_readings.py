@@ -100,7 +100,7 @@ def judgement(entities: Entities) -> Judgement:
 
 
 def _evidence(
-    entities: Entities, judgement: Judgement, declared: dict[str, str] | None = None, public: float = 0.0, verification: str = "business"
+    entities: Entities, judgement: Judgement, declared: dict[str, str] | None = None, public: float = 0.0, verification: str = "contract"
 ) -> Evidence:
     none = np.zeros(0, np.int64)
     rows = TraceRows(account=none, trace=none, count=none, kinds=np.zeros(0, np.str_), values=np.zeros(0, np.str_), accounts=ACCOUNTS)
@@ -238,12 +238,13 @@ def test_a_finding_has_the_same_uid_whenever_it_is_built(entities: Entities, jud
 @pytest.mark.parametrize(
     ("use", "verification", "severity"),
     [
-        ("Licensed training, deal 7", "business", Severity.INFO),
+        ("Licensed training, deal 7", "licensed", Severity.INFO),
         ("Synthetic data under licence", "Contract", Severity.INFO),
         ("Licensed training, deal 7", "email", Severity.HIGH),
-        ("help for contract lawyers", "business", Severity.HIGH),
-        ("a quiz for the driving licence", "business", Severity.HIGH),
-        ("chat", "business", Severity.HIGH),
+        ("assistants built under contract for hotels", "contract", Severity.HIGH),
+        ("a quiz for the driving licence", "contract", Severity.HIGH),
+        ("Licensed training, deal 7", "business", Severity.HIGH),
+        ("chat", "contract", Severity.HIGH),
     ],
 )
 def test_a_licence_of_a_verified_customer_makes_a_harvest_information(
@@ -279,3 +280,33 @@ def test_techniques_are_cited_only_where_harvest_is_claimed(entities: Entities, 
     assert ("AML.T0024.002", "Extract AI Model") in findings["a40"].techniques
     for finding in findings.values():
         assert bool(finding.techniques) == (finding.harvest is Verdict.YES)
+
+
+def test_one_house_is_neither_an_acquittal_nor_grounds_for_a_charge(entities: Entities, judgement: Judgement) -> None:
+    loud = _shouting(judgement, ACCOUNTS)
+    plain = rule(_evidence(entities, loud), SETTINGS)[-1]
+    assert plain.harvest is Verdict.YES
+    unmatched = loud.unmatched.copy()
+    unmatched[ACCOUNTS] = True
+    alone = rule(_evidence(entities, replace(loud, unmatched=unmatched)), SETTINGS)[-1]
+    assert (alone.harvest, alone.severity) == (Verdict.UNCLEAR, Severity.LOW)
+    p_values, q_values, strangers = (values.copy() for values in (loud.p_values, loud.q_values, loud.as_strangers))
+    p_values[ACCOUNTS], q_values[ACCOUNTS], strangers[ACCOUNTS] = 0.4, 0.8, 1e-6
+    explained = rule(_evidence(entities, replace(loud, p_values=p_values, q_values=q_values, as_strangers=strangers)), SETTINGS)[-1]
+    assert (explained.harvest, explained.severity) == (Verdict.UNCLEAR, Severity.LOW)
+    strangers[ACCOUNTS] = 0.4
+    ordinary = rule(_evidence(entities, replace(loud, p_values=p_values, q_values=q_values, as_strangers=strangers)), SETTINGS)[-1]
+    assert ordinary.harvest is Verdict.NO
+
+
+def test_a_template_for_whatever_comes_tells_one_thing_only(entities: Entities, judgement: Judgement) -> None:
+    loud = _shouting(judgement, ACCOUNTS)
+    told = loud.p_signals.copy()
+    product = {"wording", "coverage", "shape", "yield", "novelty"}
+    for column, signal in enumerate(HARVEST_SIGNALS):
+        told[ACCOUNTS, column] = 0.001 if signal.family in product else 0.5
+    template = rule(_evidence(entities, replace(loud, p_signals=told)), SETTINGS)[-1]
+    assert template.harvest is Verdict.UNCLEAR
+    column = next(place for place, signal in enumerate(HARVEST_SIGNALS) if signal.family == "reasoning")
+    told[ACCOUNTS, column] = 0.001
+    assert rule(_evidence(entities, replace(loud, p_signals=told)), SETTINGS)[-1].harvest is Verdict.YES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -9,7 +11,7 @@ import pytest
 
 from stillwatch.engines.schema import arrow_schema
 from stillwatch.link.families import families
-from stillwatch.link.linking import nominations, watch
+from stillwatch.link.linking import explained_by, nominations, watch
 from stillwatch.link.nominate import NOMINATING_KINDS, Candidate, TraceRows, nominate, trace_rows
 from stillwatch.link.settings import LinkSettings
 from stillwatch.records.tables import TRACES
@@ -170,3 +172,12 @@ def test_a_family_is_watched_through_its_wordings() -> None:
     assert len(watched.members) == 3
     parts = watched.families[places[0] - len(watched.members)]
     assert {int(watched.keys[watched.traces == part][0]) for part in parts.tolist()} == {5, 6}
+
+
+def test_a_likeness_takes_over_what_its_members_wording_explains() -> None:
+    wording = nominate(_rows(("wording", "5", range(10), 60)), _exchanges(), SETTINGS)
+    alike = replace(wording[0], kind="subjects", traces=(), explained=frozenset({"subjects"}))
+    mostly = replace(alike, members=np.arange(4, 16), counts=np.full(12, 9))
+    hardly = replace(alike, members=np.arange(8, 20), counts=np.full(12, 9))
+    assert explained_by(wording, mostly).explained == {"subjects", "parameters", "manner"}
+    assert explained_by(wording, hardly).explained == {"subjects"}

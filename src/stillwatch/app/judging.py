@@ -21,7 +21,7 @@ from stillwatch.detect.assemble import Evidence, Ruling, build_findings, ranked,
 from stillwatch.detect.catalogue import silent_signals
 from stillwatch.detect.entities import Entities, gather
 from stillwatch.detect.harvest_signals import HARVEST_SIGNALS
-from stillwatch.detect.judge import Judgement, judge, judge_group, like_volume, with_q_values
+from stillwatch.detect.judge import LEAST_REFERENCE, Judgement, judge, judge_group, like_volume, of_like_volume, with_q_values
 from stillwatch.detect.licences import licensed_accounts
 from stillwatch.detect.pools import pool_baseline, pool_values
 from stillwatch.detect.power import power
@@ -186,6 +186,8 @@ def _judgement(
         if together[entity] >= settings.detect.open_customer:
             customers = np.flatnonzero(ordinary)
             single = values[customers[like_volume(volumes[customers], volumes[entity], settings.detect.reference_size)]]
+            # where hardly a single customer is as large, none can say what is usual for one
+            judgement.unmatched[entity] = bool(of_like_volume(volumes[customers], volumes[entity]).sum() < LEAST_REFERENCE)
         judge_group(judgement, entity, pools, single, HARVEST_SIGNALS)
     return with_q_values(judgement, entities.is_group)
 

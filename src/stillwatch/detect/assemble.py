@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stillwatch.detect.catalogue import CATALOGUE
 from stillwatch.detect.entities import Entities
-from stillwatch.detect.harvest_signals import HARVEST_SIGNALS, OF_ANY_PRODUCT
+from stillwatch.detect.harvest_signals import HARVEST_SIGNALS, OF_ANY_PRODUCT, TEMPLATE
 from stillwatch.detect.judge import Judgement
 from stillwatch.detect.pictures import Backdrop, backdrop, link_edges, pictures
 from stillwatch.detect.readings import entity_pooling_readings, group_readings, group_silences, harvest_readings
@@ -26,7 +26,8 @@ from stillwatch.stats.multiplicity import expected_false
 
 _FAMILIES = [signal.family for signal in HARVEST_SIGNALS]
 _TELLING = np.array([family not in OF_ANY_PRODUCT for family in _FAMILIES])
-_TELLING_FAMILIES = [family for family in _FAMILIES if family not in OF_ANY_PRODUCT]
+# any template that takes whatever comes (translate, summarise) has one wording over broad subjects: together they tell one thing
+_TELLING_FAMILIES = ["template" if family in TEMPLATE else family for family in _FAMILIES if family not in OF_ANY_PRODUCT]
 LICENSED_SHARE = 0.9
 """Share of a group's accounts that must be licensed before the group is."""
 
@@ -79,6 +80,10 @@ def rule(evidence: Evidence, settings: DetectSettings) -> tuple[Ruling, ...]:
         telling = standing_out(judgement.p_signals[entity][_TELLING], _TELLING_FAMILIES, settings.agreeing_level)
         public = entity < entities.accounts and evidence.public[entity] >= settings.public_share
         harvest = harvest_verdict(judgement.p_values[entity], judgement.q_values[entity], families, telling, settings, public=public)
+        explained = harvest is Verdict.NO and judgement.as_strangers[entity] <= settings.level
+        if explained or (harvest is Verdict.YES and judgement.unmatched[entity]):
+            # that they are openly one house may explain it: neither an acquittal, nor grounds to accuse them of acting as one
+            harvest = Verdict.UNCLEAR
         pooling = Verdict.YES if entity >= entities.accounts else Verdict.NO
         licensed = bool(evidence.licensed[entities.members(entity)].mean() >= LICENSED_SHARE)
         exchanges = int(entities.features["exchanges"][entity])

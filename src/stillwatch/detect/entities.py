@@ -70,6 +70,7 @@ def gather(profiles: Profiles, groups: Sequence[Group], account_features: pa.Tab
     if group_features is not None and len(groups):
         group_ids = [group.entity_id for group in groups]
         columns = {name: np.concatenate([values, _aligned(group_features, group_ids, name)]) for name, values in columns.items()}
+    _formed_as_pools(columns, groups)
     claimed = np.zeros(len(ids) + len(groups), np.bool_)
     for group in groups:
         claimed[group.members] = True
@@ -79,6 +80,18 @@ def gather(profiles: Profiles, groups: Sequence[Group], account_features: pa.Tab
     columns["distinct_prompts"] = columns["distinct_prompt_share"] * columns["text_exchanges"]
     columns["subject_shift"] = subject_shift(np.vstack([subjects, *pooled]) if pooled else subjects, subjects.sum(axis=0))
     return Entities(profiles=profiles, groups=tuple(groups), features=columns, claimed=claimed)
+
+
+def _formed_as_pools(columns: dict[str, npt.NDArray[np.float64]], groups: Sequence[Group]) -> None:
+    """Where a pool can only average its accounts' values, the group's is that average too: a p-value needs both formed alike."""
+    values, exchanges = columns.get("probe_then_scale"), columns["exchanges"]
+    if values is None:
+        return
+    accounts = len(values) - len(groups)
+    for place, group in enumerate(groups):
+        known = group.members[~np.isnan(values[group.members])]
+        total = float(exchanges[known].sum())
+        values[accounts + place] = float((values[known] * exchanges[known]).sum()) / total if total > 0 else np.nan
 
 
 def _numeric(kind: pa.DataType) -> bool:

@@ -16,6 +16,9 @@ LEAST_SHARE = 0.02
 OF_ANY_PRODUCT = frozenset({"shape", "yield", "novelty", "shift", "rhythm", "quota"})
 """Families that a plain single-turn product shows by being one: ordinary customers of such a product, pooled, stand out in all of them."""
 
+TEMPLATE = frozenset({"wording", "coverage"})
+"""Families that a template for whatever comes shows by being one: one wording, broad subjects. Both together count as one that tells."""
+
 OF_ACCOUNTS = ("rhythm", "quota")
 """Families that speak of single accounts only: load spread over many accounts is steady by itself."""
 

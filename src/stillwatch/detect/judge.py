@@ -42,6 +42,8 @@ class Judgement:
         contributions: [E, K] nats.
         totals: [E] nats; NaN: not judged.
         p_values, q_values: [E]; NaN: not judged, too few exchanges or too small a baseline.
+        as_strangers: [E] a group's p-value against random pools alone, whatever else it was held against; NaN for accounts.
+        unmatched: [E] whether a group stands openly together and too few single customers are as large to say what is usual for one.
         extrapolated: [E] whether p rests on a fitted tail, beyond every baseline entity.
         medians, highs, sizes: [E, K] median, 95th percentile (5th where low is suspicious) and number of baseline values.
     """
@@ -52,6 +54,8 @@ class Judgement:
     totals: npt.NDArray[np.float64]
     p_values: npt.NDArray[np.float64]
     q_values: npt.NDArray[np.float64]
+    as_strangers: npt.NDArray[np.float64]
+    unmatched: npt.NDArray[np.bool_]
     extrapolated: npt.NDArray[np.bool_]
     medians: npt.NDArray[np.float64]
     highs: npt.NDArray[np.float64]
@@ -110,6 +114,7 @@ def judge_group(
         _judge_rows(customer, np.array([0]), single, signals)
         as_customer = float(np.nan_to_num(customer.p_values[0], nan=1.0))
     _judge_rows(judgement, np.array([entity]), pools, signals)
+    judgement.as_strangers[entity] = judgement.p_values[entity]
     judgement.p_values[entity] = np.maximum(judgement.p_values[entity], as_customer)
 
 
@@ -122,6 +127,8 @@ def _blank(values: npt.NDArray[np.float64]) -> Judgement:
         totals=np.full(rows, np.nan),
         p_values=np.full(rows, np.nan),
         q_values=np.full(rows, np.nan),
+        as_strangers=np.full(rows, np.nan),
+        unmatched=np.zeros(rows, np.bool_),
         extrapolated=np.zeros(rows, np.bool_),
         medians=np.full(shape, np.nan),
         highs=np.full(shape, np.nan),
@@ -144,6 +151,11 @@ def _windows(tested: npt.NDArray[np.float64], reference: npt.NDArray[np.float64]
         rows = np.flatnonzero(lots == lot)
         found.append((rows, _around(logs, float(np.median(np.log(np.maximum(tested[rows], 1)))), size)))
     return found
+
+
+def of_like_volume(volumes: npt.NDArray[np.float64], volume: float) -> npt.NDArray[np.bool_]:
+    """[R] which of `volumes` lie within LIKE_VOLUME of `volume`."""
+    return (volumes >= volume / LIKE_VOLUME) & (volumes <= volume * LIKE_VOLUME)
 
 
 def like_volume(volumes: npt.NDArray[np.float64], volume: float, size: int) -> npt.NDArray[np.intp]:

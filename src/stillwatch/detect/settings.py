@@ -48,5 +48,5 @@ class DetectSettings:
     open_customer: float = 0.75
     clear_exchanges: int = 500
     detailed: int = 25
-    licence_phrases: tuple[str, ...] = ("under licence", "under license", "licensed training", "licensed distillation", "under contract")
-    licence_verifications: tuple[str, ...] = ("business", "contract", "enterprise")
+    licence_phrases: tuple[str, ...] = ("under licence", "under license", "licensed training", "licensed distillation")
+    licence_verifications: tuple[str, ...] = ("contract", "licensed")

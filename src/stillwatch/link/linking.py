@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +85,9 @@ def link_accounts(
     """Validate every candidate, add those by likeness, and form groups."""
     validator = Validator(profiles, rows, sides, settings, generator)
     tested = [validator.test(candidate, _rows_of(profiles, watched, index)) for index, candidate in enumerate(candidates)]
-    tested += [validator.test(candidate, None) for candidate in alike_candidates(profiles, settings, generator)]
+    content = [candidate for candidate in candidates if candidate.kind in CONTENT_KINDS]
+    alike = [explained_by(content, candidate) for candidate in alike_candidates(profiles, settings, generator)]
+    tested += [validator.test(candidate, None) for candidate in alike]
     judged = _with_q_values(tested)
     carriers = [_rows_of(profiles, watched, index) for index in range(len(tested))]
     blocks, suspected = settle(judged, validator, carriers, lambda block: set(weigh(block, rows, profiles, settings)[0].tolist()), settings)
@@ -93,6 +95,15 @@ def link_accounts(
     suspects = np.zeros(len(profiles.ids), np.bool_)
     suspects[sorted(suspected)] = True
     return Linked(groups=tuple(groups), tested=tuple(judged), suspects=suspects, untested=untested)
+
+
+def explained_by(content: list[Candidate], candidate: Candidate) -> Candidate:
+    """The candidate, with all that wordings explain which most of its members carry: another door to the same accounts."""
+    explained = candidate.explained
+    for wording in content:
+        if np.isin(candidate.members, wording.members).sum() * 2 >= len(candidate.members):
+            explained |= wording.explained
+    return replace(candidate, explained=explained)
 
 
 def _rows_of(profiles: Profiles, watched: dict[int, int], index: int) -> npt.NDArray[np.int64] | None:

@@ -17,8 +17,8 @@ from stillwatch.link.settings import LinkSettings
 from stillwatch.link.validate import Tested
 
 ROUNDS = 30
-PUBLIC = 3
-"""Accounts outside the block that send a prompt from which it counts as a public item."""
+PUBLIC = 2
+"""Accounts outside the block that send a prompt from which it counts as a public item; a small log has few evaluators of one set."""
 
 SURE = 0.001
 """P-value of a likeness from which every single member is expected to show it; a fainter one is true of most only."""

@@ -50,50 +50,63 @@ def settle(
         pruned: gives a block's members without the weak ones.
         settings: levels and bounds.
     """
-    blocks: list[Block] = []
-    suspects: set[int] = set()
-    valid = [pair for pair in enumerate(judged) if corroborated(*pair[1], settings)]
-    strict = settings.level / max(1, len(valid))
-    for index, (test, q_value) in sorted(valid, key=lambda pair: _precedence(pair[1][0])):
+    valid = [(*pair, rows) for pair, rows in zip(judged, carriers, strict=True) if corroborated(*pair, settings)]
+    settling = _Settling(validator, pruned, settings, settings.level / max(1, len(valid)))
+    for test, q_value, rows in sorted(valid, key=lambda entry: _precedence(entry[0])):
+        settling.take(test, q_value, rows)
+    return [block for block in settling.blocks if block.members], settling.suspects
+
+
+class _Settling:
+    """The blocks that stand so far; `take` settles one candidate after the other. `strict` is the level for what is left of one."""
+
+    def __init__(self, validator: Validator, pruned: Callable[[Block], set[int]], settings: LinkSettings, strict: float) -> None:
+        self.blocks: list[Block] = []
+        self.suspects: set[int] = set()
+        self._validator, self._pruned, self._settings, self._strict = validator, pruned, settings, strict
+
+    def take(self, test: Tested, q_value: float, rows: npt.NDArray[np.int64] | None) -> None:
+        """Settle one candidate: it stands whole, joins the block that it is another sign of, stands by what is left of it, or falls."""
         members = set(test.candidate.members.tolist())
-        rest = members.difference(*(block.members for block in blocks))
+        rest = members.difference(*(block.members for block in self.blocks))
         if rest == members:
-            held = held_members(test, validator.profiles, _asker(test, validator, carriers[index], settings), settings)
-            suspects |= held
-            _place(blocks, Block(members=held, tested=[test], q_value=q_value), pruned)
-            continue
-        again = _again(test, rest, validator, carriers[index], settings)
-        stands = again is not None and again.p_value is not None and again.p_value <= strict and corroborated(again, q_value, settings)
-        homes = [block for block in blocks if _kin(test.candidate, members, block)]
+            self._stand(test, test, q_value, rows)
+            return
+        again = _again(test, rest, self._validator, rows, self._settings)
+        stands = again is not None and (again.p_value or 1.0) <= self._strict and corroborated(again, q_value, self._settings)
+        homes = [block for block in self.blocks if _kin(test.candidate, members, block)]
         if homes:
-            home = _joined(blocks, homes)
+            home = self._joined(homes)
             home.tested.append(test)
             small = test.candidate.kind in CONTENT_KINDS and len(rest) <= REMNANT * len(members)
             if stands or small:
                 home.members |= rest
-                suspects |= rest
-            home.members = pruned(home)
+                self.suspects |= rest
+            home.members = self._pruned(home)
         elif stands and again is not None:
-            held = held_members(again, validator.profiles, _asker(test, validator, carriers[index], settings), settings)
-            suspects |= held
-            _place(blocks, Block(members=held, tested=[again], q_value=q_value), pruned)
-    return [block for block in blocks if block.members], suspects
+            self._stand(again, test, q_value, rows)
 
+    def _stand(self, held: Tested, whole: Tested, q_value: float, rows: npt.NDArray[np.int64] | None) -> None:
+        """Make a block of the members that hold by themselves; `whole` is the candidate that `held` is a part of."""
 
-def _joined(blocks: list[Block], homes: list[Block]) -> Block:
-    """One block of several that a candidate is kin to; the first takes the others in."""
-    first, *others = homes
-    for other in others:
-        first.members |= other.members
-        first.tested.extend(other.tested)
-        blocks.remove(other)
-    return first
+        def ask(part: set[int]) -> Tested | None:
+            return _again(whole, part, self._validator, rows, self._settings)
 
+        members = held_members(held, self._validator.profiles, ask, self._settings)
+        self.suspects |= members
+        block = Block(members=members, tested=[held], q_value=q_value)
+        block.members = self._pruned(block)
+        if block.members:
+            self.blocks.append(block)
 
-def _place(blocks: list[Block], block: Block, pruned: Callable[[Block], set[int]]) -> None:
-    block.members = pruned(block)
-    if block.members:
-        blocks.append(block)
+    def _joined(self, homes: list[Block]) -> Block:
+        """One block of several that a candidate is kin to; the first takes the others in."""
+        first, *others = homes
+        for other in others:
+            first.members |= other.members
+            first.tested.extend(other.tested)
+            self.blocks.remove(other)
+        return first
 
 
 def _kin(candidate: Candidate, members: set[int], home: Block) -> bool:
@@ -102,13 +115,6 @@ def _kin(candidate: Candidate, members: set[int], home: Block) -> bool:
     if candidate.kind in CONTENT_KINDS:
         return shared >= OVERLAP * min(len(members), len(home.members))
     return shared >= OVERLAP * len(members) or (shared >= NESTED * len(home.members) and len(home.members) >= COMPARABLE * len(members))
-
-
-def _asker(
-    test: Tested, validator: Validator, carriers: npt.NDArray[np.int64] | None, settings: LinkSettings
-) -> Callable[[set[int]], Tested | None]:
-    """A function that tests a part of the candidate."""
-    return lambda part: _again(test, part, validator, carriers, settings)
 
 
 def _again(

@@ -250,7 +250,7 @@ def licensed_teams(scene: Scene, count: int, chance: Chance) -> list[Product]:
     """Teams that make synthetic data with the provider's leave, and say so."""
     made: list[Product] = []
     for product in products(scene, count, chance):
-        account = replace(product.account, role=Kind.LICENSED, declared_use="synthetic data under licence", verification="business")
+        account = replace(product.account, role=Kind.LICENSED, declared_use="synthetic data under licence", verification="contract")
         text = wording(clauses_of(ELICIT["en"]), chance).text
         made.append(replace(product, account=account, before=text, document=False, shape=reasoned, rate=80.0, in_system=False))
     return made
