@@ -91,6 +91,10 @@ def test_a_folder_without_run_json_is_no_finished_scan(tmp_path: Path) -> None:
     (tmp_path / "findings.jsonl").write_text("", "utf-8")
     with pytest.raises(UnreadableInputError, match=r"no run\.json.*--resume"):
         find_finding(tmp_path, "anything")
+    (tmp_path / ".previous").mkdir()
+    (tmp_path / ".previous" / "run.json").write_text("{}", "utf-8")
+    with pytest.raises(UnreadableInputError, match=r"the earlier result in .*\.previous$"):
+        find_finding(tmp_path, "anything")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"version": 3}'])

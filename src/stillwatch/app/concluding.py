@@ -44,7 +44,7 @@ def conclude(
     """Describe the accounts, judge them and write the result folder; run.json last of all."""
     described = _describe(engine, stages, read, accounts, labels, request)
     outcome = judge_all(described, stages, request.prices, request.settings, request.out / WORK)
-    return _finish(request, described, outcome, stages, lambda: run_record(request, read, described, outcome, stages.done, before, now=now))
+    return _finish(request, described, outcome, stages, lambda: run_record(request, read, described, outcome, stages.done, before, now))
 
 
 def _describe(

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stillwatch.app.state import PREVIOUS, RUN
 from stillwatch.errors import SchemaError, UnreadableInputError, UsageError
 from stillwatch.records.findings import Finding, Run
 
@@ -20,6 +21,8 @@ def read_run(out: Path) -> Run:
         raise UsageError(message)
     if not path.exists():
         message = f"{out} has no run.json, so no finished scan; run stillwatch scan … --out {out} (--resume continues an interrupted one)"
+        if (out / PREVIOUS / RUN).exists():
+            message += f", or explain the earlier result in {out / PREVIOUS}"
         raise UnreadableInputError(message)
     try:
         return run_from_json(json.loads(path.read_text("utf-8")))

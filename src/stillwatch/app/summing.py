@@ -29,7 +29,6 @@ def run_record(
     outcome: Outcome,
     stages: Sequence[Stage],
     before: Beforehand,
-    *,
     now: datetime,
 ) -> Run:
     """The record of the run; `now` is when it began."""

@@ -99,7 +99,7 @@ def _from_csv(path: Path, compression: str, header: bytes, refused: list[Refused
         number = row.number - 1  # the header is row 1
         ragged.append(number)
         detail = f"expected {row.expected_columns} values, got {row.actual_columns}"
-        refused.append(RefusedAccount(row=number, reason="wrong_number_of_values", detail=detail))
+        refused.append(RefusedAccount(row=number, reason="unexpected_shape", detail=detail))
         return "skip"
 
     options = pv.ConvertOptions(

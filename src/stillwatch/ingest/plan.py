@@ -27,6 +27,7 @@ _SIDE_TABLES = {
     "accounts": "an account table; it is given by --accounts",
     "truth": "ground truth; only benchmarks read it",
 }
+_RESULT = "belongs to the result of a scan"
 _SIDE_SUFFIXES = frozenset({".parquet", ".csv", ".jsonl"})
 _LOG_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json", ".log", ".gz", ".zst"})
 """What logs are called; a file of such a name that holds nothing readable is a lost log where one beside it could be read."""
@@ -139,7 +140,7 @@ def _recognise(found: _Found, wanted: str) -> InputFile | _Left:
     if not named and path.stem in _SIDE_TABLES and path.suffix in _SIDE_SUFFIXES:
         return _Left(name=name, path=path, reason=_SIDE_TABLES[path.stem])
     if not named and _is_result(path):
-        return _Left(name=name, path=path, reason="belongs to the result of a scan")
+        return _Left(name=name, path=path, reason=_RESULT)
     try:
         sniffed = sniff(path)
         size = path.stat().st_size

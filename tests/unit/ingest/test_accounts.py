@@ -112,8 +112,8 @@ def test_a_row_with_too_many_or_too_few_values_is_refused_alone(tmp_path: Path) 
     table, refused = read_accounts(path)
     assert table.select(["account_id", "plan"]).to_pylist() == [{"account_id": "a", "plan": "free"}, {"account_id": "c", "plan": "pro"}]
     assert [(row.row, row.reason) for row in refused] == [
-        (2, "wrong_number_of_values"),
-        (4, "wrong_number_of_values"),
+        (2, "unexpected_shape"),
+        (4, "unexpected_shape"),
         (5, "missing_account_id"),
     ]
     assert refused[0].detail == "expected 3 values, got 4"
