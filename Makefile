@@ -6,7 +6,7 @@ BENCH_CAMPAIGNS ?= --split tune --seeds 1
 # numba leaves compiled kernels behind; keep them in one place that `make clean` knows
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
-.PHONY: help demo test check test-spark bench bench-real clean format
+.PHONY: help demo test check calibrate test-spark bench bench-real bench-campaigns clean format
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -29,14 +29,17 @@ demo: .venv/.run ## simulate a provider's fortnight, scan it, say where the repo
 	$(BIN)/stillwatch demo --out $(OUT)
 
 test: .venv/.dev ## all tests
-	$(BIN)/python -m pytest -m "not spark" -n 2
+	$(BIN)/python -m pytest -m "not spark and not many_runs" -n 2
+
+calibrate: .venv/.dev ## error rates of the product's own tests over hundreds of simulated logs (a quarter of an hour and more)
+	$(BIN)/python -m pytest -m many_runs -n 2 tests/calibration
 
 check: .venv/.dev ## format, lint, types, layers and the quick tests, in under a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not slow and not spark" -n 2 --dist loadfile -q tests/unit tests/properties tests/docs
+	$(BIN)/python -m pytest -m "not slow and not spark and not many_runs" -n 2 --dist loadfile -q tests/unit tests/properties tests/docs
 
 test-spark: .venv/.spark ## the contract suite on PySpark in local mode (needs Java 17)
 	$(BIN)/python -m pytest -m spark

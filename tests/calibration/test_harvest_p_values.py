@@ -191,7 +191,7 @@ def test_relays_of_ordinary_customers_stand_out_no_oftener_than_the_level(size: 
     _relays_hold(size, accounts, 30, open_customer=open_customer)
 
 
-@pytest.mark.slow
+@pytest.mark.many_runs
 @pytest.mark.parametrize(("size", "accounts"), [(5, 900), (30, 900), (30, 120), (150, 600), (300, 900), (300, 500)])
 @pytest.mark.parametrize("open_customer", [False, True], ids=["strangers", "openly one customer"])
 def test_relays_hold_the_level_over_many_runs(size: int, accounts: int, open_customer: bool) -> None:
@@ -226,14 +226,14 @@ def test_ordinary_accounts_of_heavy_tailed_volume_stand_out_no_oftener_than_the_
     assert all(count <= most for count, most in _accounts_counted(500, 3, heaviest=False, levels=LEVELS))
 
 
-@pytest.mark.slow
+@pytest.mark.many_runs
 @pytest.mark.parametrize(("accounts", "logs"), [(150, 40), (500, 24), (4_000, 2)])
 def test_ordinary_accounts_hold_the_level_over_many_logs(accounts: int, logs: int) -> None:
     """At the levels that a verdict rests on; see the test below for the others."""
     assert all(count <= most for count, most in _accounts_counted(accounts, logs, heaviest=False, levels=(0.001, 0.01, 0.05)))
 
 
-@pytest.mark.slow
+@pytest.mark.many_runs
 @pytest.mark.xfail(
     reason="the heaviest accounts of a log have only lighter ones to be compared with, as docs/explanation/statistics.md says"
 )
@@ -241,7 +241,7 @@ def test_the_heaviest_accounts_of_a_log_hold_the_level() -> None:
     assert all(count <= most for count, most in _accounts_counted(500, 24, heaviest=True, levels=LEVELS))
 
 
-@pytest.mark.slow
+@pytest.mark.many_runs
 @pytest.mark.xfail(reason="at 20 %, and so far from any verdict, the heaviest accounts are enough to exceed the level over all accounts")
 def test_accounts_hold_a_level_of_20_percent_too() -> None:
     assert all(count <= most for count, most in _accounts_counted(500, 24, heaviest=False, levels=(0.2,)))

@@ -73,11 +73,11 @@ def test_the_smallest_group_of_the_power_paragraph_is_seen_nearly_always(custome
     assert _share_found(customers, candidate, SMALLEST_GROUP, LEAST_EACH, 12) >= 0.9
 
 
-@pytest.mark.slow
+@pytest.mark.many_runs
 def test_the_smallest_group_is_seen_nearly_always_over_many_logs(customers: Any, candidate: MakesCandidate) -> None:
     assert _share_found(customers, candidate, SMALLEST_GROUP, LEAST_EACH, 100) >= 0.9
 
 
-@pytest.mark.slow
+@pytest.mark.many_runs
 def test_a_smaller_group_is_seen_less_often(customers: Any, candidate: MakesCandidate) -> None:
     assert _share_found(customers, candidate, 3, LEAST_EACH, 60) < 0.9

@@ -99,7 +99,7 @@ def test_a_language_that_few_write_holds_the_level(world: World) -> None:
     _holds(World(world.customers, world.candidate, language=3), 10, SETTINGS, 60, per_log=2)
 
 
-@pytest.mark.slow
+@pytest.mark.many_runs
 @pytest.mark.parametrize("settings", [SETTINGS, ONCE, TWICE], ids=["promising again", "once", "twice"])
 @pytest.mark.parametrize("carriers", [False, True], ids=["whole accounts", "carriers"])
 @pytest.mark.parametrize("size", [3, 10, 50, 200])
@@ -109,7 +109,7 @@ def test_random_customers_are_called_alike_no_oftener_than_the_level_over_many_r
     _holds(world, size, settings, 320, carriers=carriers)
 
 
-@pytest.mark.slow
+@pytest.mark.many_runs
 @pytest.mark.parametrize(("accounts", "size", "language"), [(900, 10, 3), (900, 5, 4), (300, 50, None), (140, 20, None), (120, 3, None)])
 def test_small_strata_hold_the_level_over_many_runs(world: World, accounts: int, size: int, language: int | None) -> None:
     _holds(World(world.customers, world.candidate, accounts=accounts, language=language), size, SETTINGS, 400, per_log=2)
@@ -135,6 +135,6 @@ def test_strangers_who_share_a_popular_wording_form_groups_no_oftener_than_the_l
     assert _groups_of_strangers(world, 6) <= binomial_band(6, SETTINGS.level)[1]
 
 
-@pytest.mark.slow
+@pytest.mark.many_runs
 def test_strangers_form_groups_no_oftener_than_the_level_over_many_logs(world: World) -> None:
     assert _groups_of_strangers(world, 240) <= binomial_band(240, SETTINGS.level)[1]

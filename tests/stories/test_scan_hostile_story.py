@@ -146,6 +146,7 @@ def test_strange_account_ids_are_explained_as_text(hostile: Hostile, capsys: pyt
 
 def test_a_fixed_head_of_prompts_and_responses_does_not_hide_the_campaign(hostile: Hostile, scanned: Any) -> None:
     findings = read_findings(hostile.folder / "findings.jsonl")
-    named = {member.account_id for finding in findings if finding.harvest == "yes" for member in finding.members}
+    # the accounts table gives them all one mail domain here, which leaves harvest unclear; that they act as one is seen all the same
+    named = {member.account_id for finding in findings if finding.pooling == "yes" for member in finding.members}
     before = {member.account_id for member in scanned.report.findings[0].members} - {hostile.renamed}
     assert len(before & named) >= 0.7 * len(before)
