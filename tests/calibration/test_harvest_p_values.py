@@ -10,7 +10,7 @@ import pytest
 
 from stillwatch.detect.entities import Entities
 from stillwatch.detect.harvest_signals import HARVEST_SIGNALS
-from stillwatch.detect.judge import Judgement, judge, judge_group, like_volume
+from stillwatch.detect.judge import Judgement, judge, judge_group, single_customers
 from stillwatch.detect.pools import PoolBaseline, pool_baseline, pool_values
 from stillwatch.detect.settings import DetectSettings
 from stillwatch.detect.shift import subject_shift
@@ -161,13 +161,12 @@ def _relay(draw: np.random.Generator, traffic: Traffic, alone: dict[str, Floats]
     baseline, values = _baseline(traffic, alone, members)
     pools = pool_values(baseline, members, HARVEST_SIGNALS, SETTINGS.pools, draw)
     assert pools is not None
-    single = None
+    singles = None
     if open_customer:
-        customers = np.flatnonzero(baseline.ordinary)
-        volumes = traffic.exchanges.astype(float)
-        single = values[customers[like_volume(volumes[customers], float(volumes[members].sum()), SETTINGS.reference_size)]]
+        customers, volumes = np.flatnonzero(baseline.ordinary), traffic.exchanges.astype(float)
+        singles = single_customers(values[customers], volumes[customers], float(volumes[members].sum()), SETTINGS.reference_size)
     judgement = _blank(values)
-    judge_group(judgement, len(values) - 1, pools, single, HARVEST_SIGNALS)
+    judge_group(judgement, len(values) - 1, pools, singles, HARVEST_SIGNALS)
     return float(judgement.p_values[-1])
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binom
 
 from stillwatch.detect.harvest_signals import HARVEST_SIGNALS
-from stillwatch.detect.judge import LEAST_REFERENCE, Judgement, judge, judge_group, with_q_values
+from stillwatch.detect.judge import LEAST_REFERENCE, Judgement, Singles, judge, judge_group, single_customers, with_q_values
 from stillwatch.detect.settings import DetectSettings
 from stillwatch.stats.multiplicity import benjamini_hochberg
 from stillwatch.stats.seeds import generator
@@ -162,7 +162,7 @@ def test_judging_twice_with_one_seed_gives_one_answer() -> None:
 def _group(group: float, pools: Floats, single: Floats | None) -> Judgement:
     values = np.vstack([np.nan_to_num(_values(60)), np.full(len(SIGNALS), group)])
     judgement = _judged(values, groups=1)
-    judge_group(judgement, 60, pools, single, SIGNALS)
+    judge_group(judgement, 60, pools, None if single is None else Singles(values=single, matched=True), SIGNALS)
     return judgement
 
 
@@ -223,3 +223,24 @@ def test_a_run_without_groups_leaves_their_half_of_the_level_unspent() -> None:
 def test_with_nobody_judged_there_are_no_q_values() -> None:
     judgement = with_q_values(_judged(np.nan_to_num(_values(5))), np.zeros(5, np.bool_))
     assert np.isnan(judgement.q_values).all()
+
+
+def test_single_customers_stand_around_the_group_and_must_be_as_large() -> None:
+    volumes = np.exp(generator(11, "volumes").normal(4, 1, 400))
+    values = volumes[:, None]
+    near = single_customers(values, volumes, float(np.median(volumes)), 100)
+    assert near.matched
+    assert near.values.shape == (100, 1)
+    assert np.all(np.abs(np.log(near.values / np.median(volumes))) < np.log(4))
+    far = single_customers(values, volumes, 1000 * float(volumes.max()), 100)
+    assert not far.matched
+    assert far.values.max() == volumes.max()
+
+
+def test_a_group_remembers_that_no_single_customer_is_as_large() -> None:
+    values = np.vstack([np.nan_to_num(_values(60)), np.full(len(SIGNALS), 4.0)])
+    for matched in (True, False):
+        judgement = _judged(values, groups=1)
+        judge_group(judgement, 60, POOLS, Singles(values=CUSTOMERS, matched=matched), SIGNALS)
+        assert bool(judgement.unmatched[60]) is not matched
+        assert judgement.as_strangers[60] <= judgement.p_values[60]

@@ -299,6 +299,17 @@ def test_one_house_is_neither_an_acquittal_nor_grounds_for_a_charge(entities: En
     assert ordinary.harvest is Verdict.NO
 
 
+def test_a_house_is_told_as_the_ordinary_explanation_and_what_it_asks_for(entities: Entities, judgement: Judgement) -> None:
+    evidence = _evidence(entities, _shouting(judgement, ACCOUNTS))
+    assert not any("openly share" in words for words in _findings(evidence)[0].ordinary)
+    together = evidence.together.copy()
+    together[ACCOUNTS] = 0.8
+    told = [words for words in _findings(replace(evidence, together=together))[0].ordinary if "openly share" in words]
+    assert told
+    assert told[0].startswith("80% of its accounts")
+    assert "single customers of its size" in told[0]
+
+
 def test_a_template_for_whatever_comes_tells_one_thing_only(entities: Entities, judgement: Judgement) -> None:
     loud = _shouting(judgement, ACCOUNTS)
     told = loud.p_signals.copy()

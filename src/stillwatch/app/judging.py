@@ -21,7 +21,7 @@ from stillwatch.detect.assemble import Evidence, Ruling, build_findings, ranked,
 from stillwatch.detect.catalogue import silent_signals
 from stillwatch.detect.entities import Entities, gather
 from stillwatch.detect.harvest_signals import HARVEST_SIGNALS
-from stillwatch.detect.judge import LEAST_REFERENCE, Judgement, judge, judge_group, like_volume, of_like_volume, with_q_values
+from stillwatch.detect.judge import Judgement, judge, judge_group, single_customers, with_q_values
 from stillwatch.detect.licences import licensed_accounts
 from stillwatch.detect.pools import pool_baseline, pool_values
 from stillwatch.detect.power import power
@@ -175,20 +175,16 @@ def _judgement(
     draw = generator(settings.seed, "judge")
     unfit = np.concatenate([unfit, np.zeros(len(entities.groups), np.bool_)])
     judgement = judge(values, volumes, entities.is_group, entities.claimed, unfit, HARVEST_SIGNALS, settings.detect, draw)
-    ordinary = ~(entities.claimed | unfit)[: entities.accounts] & (volumes[: entities.accounts] >= settings.link.least_exchanges)
-    baseline = pool_baseline(entities, rows, ordinary)
+    ordinary = ~(entities.claimed | unfit | entities.is_group) & (volumes >= settings.link.least_exchanges)
+    baseline = pool_baseline(entities, rows, ordinary[: entities.accounts])
     for place, group in enumerate(entities.groups):
         entity = entities.accounts + place
         pools = pool_values(baseline, group.members, HARVEST_SIGNALS, settings.detect.pools, draw)
         if pools is None or volumes[entity] < settings.detect.least_exchanges:
             continue
-        single = None
-        if together[entity] >= settings.detect.open_customer:
-            customers = np.flatnonzero(ordinary)
-            single = values[customers[like_volume(volumes[customers], volumes[entity], settings.detect.reference_size)]]
-            # where hardly a single customer is as large, none can say what is usual for one
-            judgement.unmatched[entity] = bool(of_like_volume(volumes[customers], volumes[entity]).sum() < LEAST_REFERENCE)
-        judge_group(judgement, entity, pools, single, HARVEST_SIGNALS)
+        openly = together[entity] >= settings.detect.open_customer
+        singles = single_customers(values[ordinary], volumes[ordinary], volumes[entity], settings.detect.reference_size) if openly else None
+        judge_group(judgement, entity, pools, singles, HARVEST_SIGNALS)
     return with_q_values(judgement, entities.is_group)
 
 

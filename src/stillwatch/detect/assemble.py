@@ -234,7 +234,8 @@ def _ordinary(readings: Sequence[Reading], evidence: Evidence, members: Sequence
     declared = dict.fromkeys(evidence.declared[member.account_id] for member in members if member.account_id in evidence.declared)
     uses = [f"Declared use: {use[:160]}" for use in list(declared)[:5]]
     house = (
-        f"{together:.0%} of its accounts openly share an organisation, a mail domain or a network: it may be one company, class or team."
+        f"{together:.0%} of its accounts openly share an organisation, a mail domain or a network: it may be one company, class or team. "
+        "Where most do, harvest is only said where it stands out among single customers of its size as well, of whom there must be enough."
     )
     return (*uses, *((house,) if together > 0 else ()), *dict.fromkeys(telling))
 

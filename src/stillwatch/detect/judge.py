@@ -99,19 +99,41 @@ def judge(
     return judgement
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Singles:
+    """Single customers of a group's size.
+
+    Attributes:
+        values: [R, K] signal values of the ordinary accounts that stand around its volume.
+        matched: whether enough of them are as large; else none can say what is usual for one.
+    """
+
+    values: npt.NDArray[np.float64]
+    matched: bool
+
+
+def single_customers(values: npt.NDArray[np.float64], volumes: npt.NDArray[np.float64], volume: float, size: int) -> Singles:
+    """Those of the ordinary accounts (values [R, K], volumes [R]) that a group of `volume` exchanges is held against."""
+    order = np.argsort(volumes, kind="stable")
+    around = order[_around(np.log(np.maximum(volumes[order], 1)), float(np.log(max(volume, 1.0))), size)]
+    as_large = (volumes >= volume / LIKE_VOLUME) & (volumes <= volume * LIKE_VOLUME)
+    return Singles(values=values[around], matched=int(as_large.sum()) >= LEAST_REFERENCE)
+
+
 def judge_group(
-    judgement: Judgement, entity: int, pools: npt.NDArray[np.float64], single: npt.NDArray[np.float64] | None, signals: Sequence[Signal]
+    judgement: Judgement, entity: int, pools: npt.NDArray[np.float64], singles: Singles | None, signals: Sequence[Signal]
 ) -> None:
     """Judge one group against random pools [draws, K]; fills its row.
 
-    `single` are the values of ordinary accounts [R, K], for a group that is openly one customer: it must then stand out among single
-    customers as well, and the larger of the two p-values counts (intersection-union test, Berger 1982).
+    `singles` are given for a group that is openly one customer: it must then stand out among single customers as well, and the larger of
+    the two p-values counts (intersection-union test, Berger 1982).
     """
     as_customer = 0.0
-    if single is not None:
+    if singles is not None:
+        judgement.unmatched[entity] = not singles.matched
         # on a blank of its own, so that what is told of the group comes from the pools alone
         customer = _blank(judgement.values[[entity]])
-        _judge_rows(customer, np.array([0]), single, signals)
+        _judge_rows(customer, np.array([0]), singles.values, signals)
         as_customer = float(np.nan_to_num(customer.p_values[0], nan=1.0))
     _judge_rows(judgement, np.array([entity]), pools, signals)
     judgement.as_strangers[entity] = judgement.p_values[entity]
@@ -151,17 +173,6 @@ def _windows(tested: npt.NDArray[np.float64], reference: npt.NDArray[np.float64]
         rows = np.flatnonzero(lots == lot)
         found.append((rows, _around(logs, float(np.median(np.log(np.maximum(tested[rows], 1)))), size)))
     return found
-
-
-def of_like_volume(volumes: npt.NDArray[np.float64], volume: float) -> npt.NDArray[np.bool_]:
-    """[R] which of `volumes` lie within LIKE_VOLUME of `volume`."""
-    return (volumes >= volume / LIKE_VOLUME) & (volumes <= volume * LIKE_VOLUME)
-
-
-def like_volume(volumes: npt.NDArray[np.float64], volume: float, size: int) -> npt.NDArray[np.intp]:
-    """The `size` of `volumes` [R] that stand around `volume`, as a baseline is chosen for an account."""
-    order = np.argsort(volumes, kind="stable")
-    return order[_around(np.log(np.maximum(volumes[order], 1)), float(np.log(max(volume, 1.0))), size)]
 
 
 def _around(logs: npt.NDArray[np.float64], middle: float, size: int) -> slice:
