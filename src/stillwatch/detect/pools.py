@@ -24,8 +24,8 @@ from stillwatch.stats.random_sets import random_sets, set_sums
 LARGEST_POOL = 1_000
 """Accounts per random pool; a larger group is compared with pools of this size, matched to a random part of its accounts."""
 
-STRATA = (2, 4, 64)
-"""Octaves of volume that a stratum spans, the narrowest that holds enough ordinary accounts; the last is any volume."""
+STRATA = (2, 4)
+"""Octaves of volume that a stratum spans, the narrowest that holds enough ordinary accounts; where none does, any volume will do."""
 
 LEAST_ORDINARY = 9
 """Ordinary accounts without which nothing can be said of any group."""
@@ -71,11 +71,7 @@ def pool_values(
     exchanges = features["exchanges"]
     subjects = _pooled_subjects(baseline, sets)
     wording = _top_wording(baseline, sets, exchanges, features)
-    columns = [_pooled(signal, sets, features, exchanges, subjects, wording, baseline) for signal in signals]
-    for column, signal in enumerate(signals):
-        if signal.source == "prompt_repeat_probability":
-            # two exchanges of a crowd are of one account the less often the larger the crowd is
-            columns[column] = columns[column] * (sets.shape[1] / len(members))
+    columns = [_pooled(signal, sets, features, subjects, wording, baseline, size=len(members)) for signal in signals]
     floors = np.array([signal.floor for signal in signals])
     values = np.column_stack(columns)
     return np.where(values < floors, 0.0, values)
@@ -97,13 +93,15 @@ def _sets(
     chosen = members if len(members) <= LARGEST_POOL else generator.choice(members, LARGEST_POOL, replace=False)
     drawn = baseline.ordinary.copy()
     drawn[members] = True
-    for width in STRATA:
-        stratum = octaves // width
-        values, wanted = np.unique(stratum[chosen], return_counts=True)
-        others = np.array([(baseline.ordinary & (stratum == value)).sum() for value in values])
-        if np.all(others >= wanted) or width == STRATA[-1]:
-            return random_sets(generator, stratum, np.sort(chosen), draws, eligible=drawn)
-    return None
+    strata = (octaves // width for width in STRATA)
+    stratum = next((each for each in strata if _holds_enough(each, chosen, baseline.ordinary)), np.zeros_like(octaves))
+    return random_sets(generator, stratum, np.sort(chosen), draws, eligible=drawn)
+
+
+def _holds_enough(stratum: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64], ordinary: npt.NDArray[np.bool_]) -> bool:
+    """Whether every stratum has as many ordinary accounts as members."""
+    values, wanted = np.unique(stratum[chosen], return_counts=True)
+    return all(int((ordinary & (stratum == value)).sum()) >= count for value, count in zip(values, wanted, strict=True))
 
 
 def _pooled_subjects(baseline: PoolBaseline, sets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -125,12 +123,13 @@ def _pooled(
     signal: Signal,
     sets: npt.NDArray[np.int64],
     features: dict[str, npt.NDArray[np.float64]],
-    exchanges: npt.NDArray[np.float64],
     subjects: npt.NDArray[np.float64],
     wording: npt.NDArray[np.float64],
     baseline: PoolBaseline,
+    *,
+    size: int,
 ) -> npt.NDArray[np.float64]:
-    """[draws] one signal of the pools, formed as a group's own value is."""
+    """[draws] one signal of the pools, formed as the value of a group of `size` accounts is."""
     if signal.source in _FROM_SUBJECTS:
         return _from_subjects(signal.source, subjects, wording, baseline)
     if signal.source == "fixed_wording_share":
@@ -140,10 +139,13 @@ def _pooled(
         return np.full(len(sets), np.nan)
     chosen = values[sets]
     known = ~np.isnan(chosen)
+    exchanges = features["exchanges"]
     if signal.source == "prompt_repeat_probability":
         # two exchanges of one account repeat at its own rate; of two accounts hardly ever, which is left out and errs on the safe side
         counts, totals = exchanges[sets], exchanges[sets].sum(axis=1)
-        return (np.where(known, chosen, 0.0) * counts * (counts - 1)).sum(axis=1) / np.maximum(totals * (totals - 1), 1)
+        repeats = (np.where(known, chosen, 0.0) * counts * (counts - 1)).sum(axis=1) / np.maximum(totals * (totals - 1), 1)
+        # two exchanges of a crowd are of one account the less often the larger the crowd is
+        return repeats * (sets.shape[1] / size)
     weigh_by = features.get(_PER_TOKEN.get(signal.source, "exchanges"), exchanges)
     weights = np.where(known, np.nan_to_num(weigh_by[sets]), 0.0)
     total = weights.sum(axis=1)
