@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 FAILED, WRONG_USAGE, FOUND, INTERRUPTED = 1, 2, 3, 130
 TACTICS = "fixed_prompt, dealt_list, reasoning_elicitation, relay, store_and_replay, grading_and_cleaning, heavy_account, probe_then_scale"
 _INTERRUPTED = "interrupted; finished stages are kept: run the same command with --resume to go on"
-_NAMED_FILES = 5
 COMMAND_LINE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """Root of what the parser raises for wrong arguments; Typer may bring its own copy of click, so it is found and not imported."""
 
@@ -281,6 +280,7 @@ def _print_json(value: Any) -> None:
 
 
 def _print_report(report: Report, out: Path, *, as_json: bool) -> None:
+    from stillwatch.app.noting import NAMED_FILES, accounts_words
     from stillwatch.report import summary_json, summary_table
     from stillwatch.report.text import visible
 
@@ -293,15 +293,13 @@ def _print_report(report: Report, out: Path, *, as_json: bool) -> None:
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(run.quarantine_reasons.items(), key=lambda pair: -pair[1]))
     lost = f", {run.quarantined:,} quarantined ({reasons})" if run.quarantined else ""
     console.print(f"Read {run.rows_in:,} rows of {len(run.files):,} files{lost}.", markup=False, soft_wrap=True)
-    for file in run.left_aside[:_NAMED_FILES]:
+    for file in run.left_aside[:NAMED_FILES]:
         console.print(f"Not read: {visible(file.path, limit=300)}: {visible(file.reason, limit=300)}", markup=False, soft_wrap=True)
-    if len(run.left_aside) > _NAMED_FILES:
+    if len(run.left_aside) > NAMED_FILES:
         console.print(
-            f"Not read: {len(run.left_aside) - _NAMED_FILES:,} more files, named in {out / 'run.json'}", markup=False, soft_wrap=True
+            f"Not read: {len(run.left_aside) - NAMED_FILES:,} more files, named in {out / 'run.json'}", markup=False, soft_wrap=True
         )
     if run.accounts_known is not None:
-        from stillwatch.app.noting import accounts_words
-
         console.print(accounts_words(run.accounts_known, run.accounts), markup=False, soft_wrap=True)
     console.print(f"Report: {out / 'report.html'}", markup=False, soft_wrap=True)
     if report.findings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,6 @@ def _plan(*paths: Path, logs: tuple[Path, ...] = ()) -> InputPlan:
         return InputFile(name=path.name, path=path, format=form, compression="none", layout="lines", bytes=1)
 
     return InputPlan(files=tuple(file(path, "native") for path in paths), access_logs=tuple(file(path, "access-log") for path in logs))
-
-
-def _remove(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def _log(folder: Path, name: str = "a.jsonl") -> Path:
@@ -97,7 +92,7 @@ def test_a_folder_of_somebody_else_s_files_is_refused_and_untouched(tmp_path: Pa
         folder = tmp_path / name.replace(".", "-")
         _log(folder, name)
         with pytest.raises(OutputError, match="choose another --out"):
-            prepare_folder(folder, resume=False, remove=_remove)
+            prepare_folder(folder, resume=False)
         assert [path.name for path in folder.iterdir()] == [name]
 
 
@@ -105,18 +100,18 @@ def test_a_folder_called_exchanges_is_not_taken_for_a_scan_s(tmp_path: Path) -> 
     log = _log(tmp_path / "provider" / "exchanges", "day.parquet")
     for resume in (False, True):
         with pytest.raises(OutputError, match="exchanges"):
-            prepare_folder(tmp_path / "provider", resume=resume, remove=_remove)
+            prepare_folder(tmp_path / "provider", resume=resume)
     assert log.exists()
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a file"):
-        prepare_folder(_log(tmp_path), resume=False, remove=_remove)
+        prepare_folder(_log(tmp_path), resume=False)
 
 
 def test_a_new_an_empty_and_a_finished_folder_are_taken(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "result"
-    prepare_folder(out, resume=False, remove=_remove)
+    prepare_folder(out, resume=False)
     assert [path.name for path in out.iterdir()] == [".work"]
     for name in (
         "run.json",
@@ -129,10 +124,10 @@ def test_a_new_an_empty_and_a_finished_folder_are_taken(tmp_path: Path) -> None:
     ):
         (out / name).parent.mkdir(exist_ok=True)
         (out / name).write_text("{}", "utf-8")
-    prepare_folder(out, resume=True, remove=_remove)
+    prepare_folder(out, resume=True)
     assert {path.name for path in out.iterdir()} == {"exchanges", ".work", "mine.txt"}
     assert (out / "exchanges" / "part-00000.parquet").exists()
-    prepare_folder(out, resume=False, remove=_remove)
+    prepare_folder(out, resume=False)
     assert {path.name for path in out.iterdir()} == {".work", "mine.txt"}
     assert list((out / ".work").iterdir()) == []
 

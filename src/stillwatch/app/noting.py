@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from stillwatch.errors import UnreadableInputError
 from stillwatch.ingest import read_accounts
 
-_NAMED_FILES = 5
+NAMED_FILES = 5
+"""Files left aside that are named; run.json names all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +45,8 @@ def read_side_table(path: Path | None) -> tuple[pa.Table | None, tuple[str, ...]
 
 def left_aside_words(files: Sequence[tuple[str, str]]) -> str:
     """The first few files that were found and not read, with their reasons, and how many more there are."""
-    named = "; ".join(f"{path}: {reason}" for path, reason in files[:_NAMED_FILES])
-    more = f"; and {len(files) - _NAMED_FILES:,} more" if len(files) > _NAMED_FILES else ""
+    named = "; ".join(f"{path}: {reason}" for path, reason in files[:NAMED_FILES])
+    more = f"; and {len(files) - NAMED_FILES:,} more" if len(files) > NAMED_FILES else ""
     return f"Files that were found and not read ({len(files):,}): {named}{more}."
 
 

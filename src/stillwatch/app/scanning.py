@@ -85,7 +85,7 @@ def _prepared(request: ScanRequest, plan: InputPlan, previous: Previous, progres
     state = RunState.open(out, key, resume=request.resume)
     state.forget_lost()
     previous.set_aside(exchanges="sketch" not in state.done)
-    prepare_folder(out, resume=request.resume, remove=remove_folder)
+    prepare_folder(out, resume=request.resume)
     if earlier is not None:
         progress.note(f"The earlier result in {out}, of {moment(earlier)}, is replaced once this scan is done.")
     if not state.done:

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -221,7 +220,7 @@ def check_folder(out: Path) -> None:
         raise OutputError(message)
 
 
-def prepare_folder(out: Path, *, resume: bool, remove: Callable[[Path], None]) -> None:
+def prepare_folder(out: Path, *, resume: bool) -> None:
     """Make `out` ready: refuse a folder of somebody else's files, and take away an earlier run's results so that none looks current."""
     check_folder(out)
     try:
@@ -231,8 +230,8 @@ def prepare_folder(out: Path, *, resume: bool, remove: Callable[[Path], None]) -
         for path in (*(out / name for name in (RUN, *RESULTS)), *out.glob(".*.partial")):
             path.unlink(missing_ok=True)
         if not resume:
-            remove(out / EXCHANGES)
-            remove(out / WORK)
+            remove_folder(out / EXCHANGES)
+            remove_folder(out / WORK)
             (out / WORK).mkdir(mode=0o700)
     except OSError as error:
         message = f"{out} cannot be written ({error.strerror}); choose another --out or free some room"
