@@ -33,26 +33,18 @@ class Cell:
         return "pooling" if self.scheme and self.scheme.tactic in PASSED_ON else "harvest"
 
 
-def _dilution(tactic: Tactic, name: str) -> list[Cell]:
-    """100 accounts at 26 a day, more and more honest traffic among it; the first two are what is to be reached."""
+def _dilution(tactic: Tactic, name: str, accounts: int = 100) -> list[Cell]:
+    """Accounts at 26 a day, more and more honest traffic among it; of 100 accounts, the first two are what is to be reached.
+
+    The corpora have cover for 25 accounts at every share.
+    """
+    whole = accounts == 100
     return [
         Cell(
-            name=f"{name}-100-dilution-{share}",
-            scheme=Scheme(tactic=tactic, accounts=100, requests_per_day=26, dilution=share / 100),
-            seeds=3 if share <= 50 else 1,
-            sweep=((f"{name}, dilution", share),),
-        )
-        for share in (0, 50, 80, 95)
-    ]
-
-
-def _small_dilution(tactic: Tactic, name: str) -> list[Cell]:
-    """25 accounts, as many as the corpora have cover for at every share."""
-    return [
-        Cell(
-            name=f"{name}-25-dilution-{share}",
-            scheme=Scheme(tactic=tactic, accounts=25, requests_per_day=26, dilution=share / 100),
-            sweep=((f"{name}, dilution of 25 accounts", share),),
+            name=f"{name}-{accounts}-dilution-{share}",
+            scheme=Scheme(tactic=tactic, accounts=accounts, requests_per_day=26, dilution=share / 100),
+            seeds=3 if whole and share <= 50 else 1,
+            sweep=((f"{name}, dilution" if whole else f"{name}, dilution of {accounts} accounts", share),),
         )
         for share in (0, 50, 80, 95)
     ]
@@ -160,8 +152,8 @@ CELLS: tuple[Cell, ...] = (
         replay=True,
         sweep=(("fixed, accounts at 5 a day", 500),),
     ),
-    *_small_dilution(FIXED, "fixed"),
-    *_small_dilution(DEALT, "dealt"),
+    *_dilution(FIXED, "fixed", accounts=25),
+    *_dilution(DEALT, "dealt", accounts=25),
     *_paraphrase(),
     *_infrastructure(FIXED, "fixed"),
     *_infrastructure(DEALT, "dealt"),

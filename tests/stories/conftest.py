@@ -17,7 +17,9 @@ from stillwatch.app.progress import Quiet
 from stillwatch.app.request import ScanRequest
 from stillwatch.app.scanning import scan
 from stillwatch.detect.tally import shipped_prices
+from stillwatch.engines.schema import arrow_schema
 from stillwatch.records.findings import Report
+from stillwatch.records.tables import EXCHANGES
 from stillwatch.settings import ScanSettings
 from stillwatch.simulate import HONEST_SHARES, CampaignSettings, Kind, LogFormat, Simulated, Tactic, WorldSettings, simulate
 
@@ -47,6 +49,28 @@ def _scan_into(out: Path, *paths: Path, accounts: Path | None = None, resume: bo
         settings=others.get("settings") or ScanSettings(),
     )
     return scan(request, others.get("progress") or Quiet(), now=datetime(2026, 11, 1, tzinfo=UTC))
+
+
+def _simulated_logs(folder: Path, *, seed: int, days: int, accounts: int, shares: dict[Kind, float]) -> pa.Table:
+    settings = WorldSettings(seed=seed, start=START, days=days, honest_accounts=accounts, honest_shares=shares)
+    return pq.read_table(simulate(settings, out=folder).logs)
+
+
+@pytest.fixture(scope="session")
+def simulated_logs() -> Callable[..., pa.Table]:
+    """The exchanges of an honest world, as one table."""
+    return _simulated_logs
+
+
+@pytest.fixture(scope="session")
+def with_columns() -> Callable[..., pa.Table]:
+    """A table of exchanges with some columns changed."""
+
+    def changed(table: pa.Table, columns: dict[str, Any]) -> pa.Table:
+        schema = arrow_schema(EXCHANGES)
+        return pa.table({field.name: columns.get(field.name, table[field.name]).cast(field.type) for field in schema}, schema=schema)
+
+    return changed
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,26 +9,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from stillwatch.engines.schema import arrow_schema
 from stillwatch.records.findings import Report, Severity, Verdict
-from stillwatch.records.tables import EXCHANGES
-from stillwatch.simulate import HONEST_SHARES, Kind, WorldSettings, simulate
+from stillwatch.simulate import HONEST_SHARES, Kind
 from stillwatch.simulate.chance import Chance
 from stillwatch.simulate.language import Library, Subject, reasoned, request
 
 pytestmark = pytest.mark.slow
 
-START, DAYS = datetime(2026, 9, 7, tzinfo=UTC), 10
+DAYS = 10
 CUSTOMERS, PUPILS = 600, 70
 ASKED = "Please explain your reasoning step by step and show your work. Task:"
 
 
-def _logs(folder: Path, seed: int, accounts: int, shares: dict[Kind, float]) -> pa.Table:
-    settings = WorldSettings(seed=seed, start=START, days=DAYS, honest_accounts=accounts, honest_shares=shares)
-    return pq.read_table(simulate(settings, out=folder).logs)
-
-
-def _of_a_course(table: pa.Table) -> pa.Table:
+def _of_a_course(table: pa.Table, with_columns: Any) -> pa.Table:
     """People of another world as pupils: eight tasks to a course, their own words for them, one campus; half of them pass a wording on."""
     chance, library = Chance(63, "courses"), Library(63)
     pupils = {account: place for place, account in enumerate(sorted(set(table["account_id"].to_pylist())))}
@@ -52,17 +43,18 @@ def _of_a_course(table: pa.Table) -> pa.Table:
         "output_tokens": pa.array([len(text) // 4 for text in columns["response_text"]]),
         "input_tokens": pa.array([len(text) // 4 for text in columns["prompt_text"]]),
     }
-    schema = arrow_schema(EXCHANGES)
-    return pa.table({field.name: changed.get(field.name, table[field.name]).cast(field.type) for field in schema}, schema=schema)
+    return with_columns(table, changed)
 
 
 @pytest.fixture(scope="module")
-def report(scan_into: Any, tmp_path_factory: pytest.TempPathFactory) -> Report:
+def report(scan_into: Any, simulated_logs: Any, with_columns: Any, tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = tmp_path_factory.mktemp("course")
     logs = folder / "logs"
     logs.mkdir()
-    pq.write_table(_logs(folder / "town", 64, CUSTOMERS, dict(HONEST_SHARES)), logs / "town.parquet")
-    pq.write_table(_of_a_course(_logs(folder / "campus", 65, PUPILS, {Kind.CHAT: 1.0})), logs / "campus.parquet")
+    town = simulated_logs(folder / "town", seed=64, days=DAYS, accounts=CUSTOMERS, shares=dict(HONEST_SHARES))
+    campus = simulated_logs(folder / "campus", seed=65, days=DAYS, accounts=PUPILS, shares={Kind.CHAT: 1.0})
+    pq.write_table(town, logs / "town.parquet")
+    pq.write_table(_of_a_course(campus, with_columns), logs / "campus.parquet")
     return scan_into(folder / "result", logs)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,10 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from stillwatch.engines.schema import arrow_schema
 from stillwatch.records.findings import Report, Severity, Verdict
-from stillwatch.records.tables import EXCHANGES
-from stillwatch.simulate import HONEST_SHARES, Kind, WorldSettings, simulate
+from stillwatch.simulate import HONEST_SHARES, Kind
 
 pytestmark = pytest.mark.slow
 
@@ -26,12 +23,7 @@ APP = (
 )
 
 
-def _logs(folder: Path, seed: int, accounts: int, shares: dict[Kind, float]) -> pa.Table:
-    settings = WorldSettings(seed=seed, start=START, days=DAYS, honest_accounts=accounts, honest_shares=shares)
-    return pq.read_table(simulate(settings, out=folder).logs)
-
-
-def _launched(table: pa.Table) -> pa.Table:
+def _launched(table: pa.Table, with_columns: Any) -> pa.Table:
     """People of another world, as customers of the app: from its first day on, one question at a time, through its servers' settings."""
     rows = table.filter(pc.greater_equal(table["started_at"], pa.scalar(START + timedelta(days=LAUNCH))))
     size = rows.num_rows
@@ -44,17 +36,18 @@ def _launched(table: pa.Table) -> pa.Table:
         "max_tokens": pa.repeat(800, size),
         "user_agent": pa.repeat("house-app/1.0", size),
     }
-    schema = arrow_schema(EXCHANGES)
-    return pa.table({field.name: changed.get(field.name, rows[field.name]).cast(field.type) for field in schema}, schema=schema)
+    return with_columns(rows, changed)
 
 
 @pytest.fixture(scope="module")
-def report(scan_into: Any, tmp_path_factory: pytest.TempPathFactory) -> Report:
+def report(scan_into: Any, simulated_logs: Any, with_columns: Any, tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = tmp_path_factory.mktemp("launch")
     logs = folder / "logs"
     logs.mkdir()
-    pq.write_table(_logs(folder / "old", 61, OLD, dict(HONEST_SHARES)), logs / "old.parquet")
-    pq.write_table(_launched(_logs(folder / "new", 62, NEW, {Kind.CHAT: 1.0})), logs / "new.parquet")
+    old = simulated_logs(folder / "old", seed=61, days=DAYS, accounts=OLD, shares=dict(HONEST_SHARES))
+    new = simulated_logs(folder / "new", seed=62, days=DAYS, accounts=NEW, shares={Kind.CHAT: 1.0})
+    pq.write_table(old, logs / "old.parquet")
+    pq.write_table(_launched(new, with_columns), logs / "new.parquet")
     return scan_into(folder / "result", logs)
 
 

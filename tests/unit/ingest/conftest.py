@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ import pytest
 
 from stillwatch.engines.schema import arrow_schema
 from stillwatch.ingest import IngestResult, IngestSettings, ingest, plan_inputs
+from stillwatch.ingest.secrets import mask
 from stillwatch.records.tables import EXCHANGES
 
 
@@ -86,3 +88,16 @@ def lines(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def masks_in_linear_time() -> Callable[[str, str], bool]:
+    """Whether ten times as much of a piece of hostile text takes about ten times as long to mask."""
+
+    def seconds(before: str, piece: str, chars: int) -> float:
+        text = before + piece * (chars // len(piece))
+        started = perf_counter()
+        mask(text)
+        return perf_counter() - started
+
+    return lambda before, piece: seconds(before, piece, 200_000) < 20 * seconds(before, piece, 20_000) + 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from time import perf_counter
 
 import pyarrow as pa
@@ -222,14 +223,8 @@ HOSTILE = (
 
 @pytest.mark.parametrize("piece", HOSTILE)
 @pytest.mark.parametrize("before", ["", "Cookie: a=", "Private-Lines: 1\n", '"token","'])
-def test_hostile_text_is_masked_in_linear_time(piece: str, before: str) -> None:
-    def seconds(chars: int) -> float:
-        text = before + piece * (chars // len(piece))
-        started = perf_counter()
-        mask(text)
-        return perf_counter() - started
-
-    assert seconds(200_000) < 20 * seconds(20_000) + 1.0
+def test_hostile_text_is_masked_in_linear_time(piece: str, before: str, masks_in_linear_time: Callable[[str, str], bool]) -> None:
+    assert masks_in_linear_time(before, piece)
 
 
 def test_names_in_a_row_take_little_longer_than_one_name_and_its_text() -> None:

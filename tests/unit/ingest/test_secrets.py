@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
@@ -278,14 +279,8 @@ HOSTILE = (
 
 @pytest.mark.parametrize("piece", HOSTILE)
 @pytest.mark.parametrize("before", ["", "password=", "http://a:"])
-def test_hostile_text_is_masked_in_linear_time(piece: str, before: str) -> None:
-    def seconds(chars: int) -> float:
-        text = before + piece * (chars // len(piece))
-        started = perf_counter()
-        mask(text)
-        return perf_counter() - started
-
-    assert seconds(200_000) < 20 * seconds(20_000) + 1.0
+def test_hostile_text_is_masked_in_linear_time(piece: str, before: str, masks_in_linear_time: Callable[[str, str], bool]) -> None:
+    assert masks_in_linear_time(before, piece)
 
 
 @pytest.mark.parametrize("text", ["a" * 10**6, "sk-" * 300_000, "password=" * 100_000])
