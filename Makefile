@@ -6,7 +6,7 @@ BENCH_CAMPAIGNS ?= --split tune --seeds 1
 # numba leaves compiled kernels behind; keep them in one place that `make clean` knows
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
-.PHONY: help demo test check calibrate test-spark bench bench-real bench-campaigns clean format
+.PHONY: help demo test check types quick-tests calibrate test-spark bench bench-real bench-campaigns clean format
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -37,8 +37,13 @@ calibrate: .venv/.dev ## error rates of the product's own tests over hundreds of
 check: .venv/.dev ## format, lint, types, layers and the quick tests, in under a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory -j2 types quick-tests # the type checker uses one core for twenty seconds
+
+types: .venv/.dev
+	$(BIN)/pyright
+
+quick-tests: .venv/.dev
 	$(BIN)/python -m pytest -m "not slow and not spark and not many_runs" -n 2 --dist loadfile -q tests/unit tests/properties tests/docs
 
 test-spark: .venv/.spark ## the contract suite on PySpark in local mode (needs Java 17)

@@ -14,6 +14,8 @@ import pytest
 
 from stillwatch.simulate import CampaignSettings, Paraphrase, Tactic, WorldSettings, simulate
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 9, 1, tzinfo=UTC)
 
 

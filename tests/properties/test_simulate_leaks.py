@@ -17,6 +17,8 @@ from scipy.stats import rankdata
 from stillwatch.simulate import CampaignSettings, Tactic, WorldSettings, simulate
 from stillwatch.stats.seeds import generator
 
+pytestmark = pytest.mark.slow
+
 ACCOUNTS = {
     Tactic.FIXED_PROMPT: 50,
     Tactic.DEALT_LIST: 30,

@@ -18,6 +18,8 @@ import pytest
 from stillwatch.engines.schema import arrow_schema
 from stillwatch.records.tables import EXCHANGES
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
@@ -125,7 +127,6 @@ def test_a_failing_scan_stops_the_benchmark(bench: ModuleType) -> None:
         bench.measure([sys.executable, "-c", "raise SystemExit(3)"])
 
 
-@pytest.mark.slow
 def test_a_tiny_run_scans_every_log_and_writes_its_results(bench: ModuleType, tmp_path: Path) -> None:
     results = tmp_path / "RESULTS.md"
     status = bench.main(["--rows", "2000", "--out", str(tmp_path / "out"), "--results", str(results)])

@@ -152,6 +152,7 @@ def test_an_earlier_result_is_told_and_is_back_when_the_scan_that_replaces_it_is
     assert not (out / ".previous").exists()
 
 
+@pytest.mark.slow
 def test_a_scan_that_reads_nothing_leaves_the_earlier_result_as_it_was(
     log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,6 +172,7 @@ def test_a_scan_that_reads_nothing_leaves_the_earlier_result_as_it_was(
     assert main(["scan", str(log), "--out", str(out), "--json", "--resume"]) == 0
 
 
+@pytest.mark.slow
 def test_a_scan_that_fails_late_says_where_the_earlier_result_lies_until_it_is_resumed(
     log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -306,6 +308,7 @@ def test_the_process_ends_with_the_status_and_all_it_said() -> None:
     assert "no such file" in ended.stderr
 
 
+@pytest.mark.slow
 def test_what_a_scan_left_aside_and_whom_the_accounts_table_knows_is_said_everywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

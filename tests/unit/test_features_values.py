@@ -15,6 +15,8 @@ from stillwatch.engines.schema import arrow_schema
 from stillwatch.features import CATALOGUE, features
 from stillwatch.records.tables import ACCOUNTS, SKETCHED
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 5, 4, 0, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 Row = dict[str, Any]

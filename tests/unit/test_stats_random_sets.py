@@ -27,6 +27,7 @@ def test_random_sets_match_the_strata_and_repeat_no_owner() -> None:
     assert all(np.array_equal(np.bincount(strata[row]), [3, 2, 1]) for row in sets)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pool", "wanted"), [(8, 2), (5, 3)])
 def test_all_sets_are_equally_likely(pool: int, wanted: int) -> None:
     draws = 20_000

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,8 @@ from stillwatch.ingest.compression import ByteSource, TornArchiveError
 from stillwatch.ingest.readers import READERS
 from stillwatch.ingest.splitting import split_lines, split_values
 from stillwatch.records.tables import EXCHANGES
+
+pytestmark = pytest.mark.slow
 
 SOUND = orjson.dumps({"exchange_id": "first", "started_at": "2026-11-23T19:00:00Z", "account_id": "a"})
 SETTINGS = IngestSettings(max_record_bytes=2_000, batch_rows=7, max_depth=20)

@@ -21,6 +21,8 @@ from stillwatch.records.tables import EXCHANGES
 from stillwatch.simulate.world import Paraphrase, Tactic
 from stillwatch.stats.seeds import generator
 
+pytestmark = pytest.mark.slow
+
 REPEATED = {"evaluator", "class", "release_day"}  # test sets, the sheet of the class and favourite questions are repeated on purpose
 
 

@@ -35,6 +35,7 @@ def test_the_discrepancy_of_means_is_the_unbiased_one() -> None:
     assert discrepancy(means, means, 10) == pytest.approx(mmd2_from_means(moments, moments))
 
 
+@pytest.mark.slow
 def test_benign_windows_are_rejected_at_the_nominal_rate_and_strangers_are_found() -> None:
     told = rates([_parting(2.5, seed) for seed in range(4)], 40, generator(3, "windows"))
     known = {(row["method"], row["share"]): row["rate"] for row in told}

@@ -14,6 +14,8 @@ import zstandard
 
 from stillwatch.ingest import IngestSettings
 
+pytestmark = pytest.mark.slow
+
 SMALL = IngestSettings(max_record_bytes=100_000, batch_rows=1_000)
 
 
@@ -107,7 +109,6 @@ def test_a_broken_log_reconciles_to_the_row(run, tmp_path: Path, exchange) -> No
     assert outcome.result.input_hashes == {"log.jsonl": hashlib.sha256(data).hexdigest()}
 
 
-@pytest.mark.slow
 def test_a_million_lines_reconcile_to_the_row(run, tmp_path: Path, exchange) -> None:
     data, sound, _ = _mixed(exchange, 1_000_000)
     path = tmp_path / "log.jsonl.gz"

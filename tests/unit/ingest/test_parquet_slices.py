@@ -12,6 +12,8 @@ import pytest
 from stillwatch.ingest import IngestSettings, ingest, plan_inputs
 from stillwatch.ingest.slices import BATCH_BYTES, slices
 
+pytestmark = pytest.mark.slow
+
 ROWS = 30_000
 LARGE = "all work and no play " * 2_000
 

@@ -221,6 +221,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", HOSTILE)
 @pytest.mark.parametrize("before", ["", "Cookie: a=", "Private-Lines: 1\n", '"token","'])
 def test_hostile_text_is_masked_in_linear_time(piece: str, before: str, masks_in_linear_time: Callable[[str, str], bool]) -> None:

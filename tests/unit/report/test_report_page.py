@@ -15,6 +15,8 @@ from stillwatch.records.findings import Report
 from stillwatch.report import render_html
 from stillwatch.report.text import visible
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "br", "link", "img", "path", "use", "image", "rect", "stop"}
 
 

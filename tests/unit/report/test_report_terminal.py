@@ -107,6 +107,7 @@ def test_endless_numbers_do_not_break_the_json_summary(report: Report) -> None:
     assert json.loads(json.dumps(summary_json(endless), allow_nan=False))["findings"][0]["strength"] == "inf"
 
 
+@pytest.mark.slow
 def test_a_list_price_is_shown_with_its_currency_in_text_page_and_json(report: Report) -> None:
     finding = report.findings[0]
     price = f"{words.money(finding.tally.list_price, None)} EUR"
