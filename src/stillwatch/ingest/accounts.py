@@ -197,9 +197,7 @@ def _one_array(table: pa.Table, name: str) -> pa.Array:
 def _checked(
     columns: dict[str, pa.Array], numbers: list[int], refusals: Refusals, values: Refusals, refused: list[RefusedAccount]
 ) -> tuple[pa.Table, list[RefusedAccount]]:
-    for column in ACCOUNTS.columns:
-        if column.type == STRING:
-            columns[column.name] = clean_labels(columns[column.name], column.name, _MAX_CHARS)
+    columns |= clean_labels({column.name: columns[column.name] for column in ACCOUNTS.columns if column.type == STRING}, _MAX_CHARS)
     ids = columns["account_id"]
     missing = pc.is_null(ids).to_numpy(zero_copy_only=False)
     refusals.add_where(missing, "missing_account_id", lambda _: "account_id: expected a value, got none")
