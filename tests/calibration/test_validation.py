@@ -37,7 +37,7 @@ class World:
     accounts: int = LOG
     language: int | None = None
 
-    def members(self, draw: np.random.Generator, log: Any, size: int, least: int = SETTINGS.least_exchanges) -> npt.NDArray[np.int64]:
+    def members(self, draw: np.random.Generator, log: Any, size: int, least: int = SETTINGS.least_compared) -> npt.NDArray[np.int64]:
         """Random accounts with at least so many exchanges, of one language where the world says so."""
         able = log.volumes >= least
         if self.language is not None:
@@ -57,13 +57,14 @@ def _asked(
     log = world.customers(draw, world.accounts)
     found: list[validate.Tested] = []
     for _ in range(times):
-        # of what carries a wording, half is left on average
-        members = world.members(draw, log, size, 40 if carriers else SETTINGS.least_exchanges)
+        # half of those who carry a wording carry it too seldom to be compared: whom that leaves is the product's own selection
+        size_asked = 2 * size if carriers else size
+        members = world.members(draw, log, size_asked)
         asked = log.carrying(draw, members) if carriers else log
         validator = Validator(asked.profiles, asked.rows, asked.sides, settings, draw)
         if carriers:
             question = world.candidate(members, "wording", frozenset({"parameters", "manner"}))
-            found.append(validator.test(question, np.arange(size, dtype=np.int64)))
+            found.append(validator.test(question, np.arange(size_asked, dtype=np.int64)))
         else:
             # a kind that explains nothing, so that every aspect is asked
             found.append(validator.test(world.candidate(members, "signup", frozenset()), None))
@@ -77,7 +78,7 @@ def _holds(world: World, size: int, settings: LinkSettings, runs: int, *, carrie
     while len(answers) < runs:
         answers += _asked(world, draw, size, settings, carriers=carriers, times=per_log)
     by_name: dict[str, list[float]] = {"together": [answer.p_value for answer in answers if answer.p_value is not None]}
-    assert len(by_name["together"]) >= 0.7 * runs
+    assert len(by_name["together"]) >= 0.6 * runs
     for answer in answers:
         for aspect, p_value in answer.p_values.items():
             by_name.setdefault(aspect, []).append(p_value)

@@ -28,7 +28,7 @@ from stillwatch.stats.seeds import generator
 ACCOUNTS, CELLS = 80, 6
 MEMBERS = np.array([3, 1, 2, 0], np.int64)
 IDS = np.array([f"a{number:02d}" for number in range(ACCOUNTS)], np.str_)
-SETTINGS = DetectSettings(least_account_exchanges=50)
+SETTINGS = DetectSettings(least_account_exchanges=50, serious_exchanges=600)
 START = 1_788_739_200
 
 
@@ -57,6 +57,7 @@ GROUP = Group(
     tested=(_tested(),),
     p_value=0.0005,
     q_value=0.002,
+    dealt=False,
 )
 
 

@@ -8,14 +8,14 @@ import pytest
 from stillwatch.link import validate
 from stillwatch.link.nominate import Candidate
 from stillwatch.link.settings import LinkSettings
-from stillwatch.link.settle import corroborated
+from stillwatch.link.settle import corroborated, dealt_out
 
 SETTINGS = LinkSettings()
 
 
-def _tested(**p_values: float) -> validate.Tested:
+def _tested(kind: str = "wording", **p_values: float) -> validate.Tested:
     nobody = np.zeros(0, np.int64)
-    candidate = Candidate(kind="wording", traces=("x",), members=nobody, counts=nobody, explained=frozenset(), worth=1.0)
+    candidate = Candidate(kind=kind, traces=("x",), members=nobody, counts=nobody, explained=frozenset(), worth=1.0)
     return validate.Tested(candidate=candidate, p_values=p_values, p_value=1e-6, silent={}, levels={})
 
 
@@ -34,6 +34,15 @@ def _tested(**p_values: float) -> validate.Tested:
 )
 def test_a_kind_of_customer_is_not_yet_an_operation(p_values: dict[str, float], stands: bool) -> None:
     assert corroborated(_tested(**p_values), 0.001, SETTINGS) is stands
+
+
+@pytest.mark.parametrize(("volume", "dealt"), [(2e-4, True), (3e-4, False)])
+def test_of_accounts_that_range_alike_equal_shares_make_a_dealt_list(volume: float, dealt: bool) -> None:
+    tested = _tested("subjects", volume=volume, manner=0.01)
+    assert dealt_out(tested, SETTINGS) is dealt
+    assert corroborated(tested, 0.001, SETTINGS) is dealt
+    # the same of accounts that share a wording are jobs of one kind
+    assert not corroborated(_tested("wording", volume=volume, manner=0.01), 0.001, SETTINGS)
 
 
 def test_nothing_stands_above_the_level() -> None:

@@ -24,9 +24,11 @@ class DetectSettings:
         public_share: share of an account's prompts that several others sent as well, from which it is taken to work through a test set.
         pools: random pools of ordinary accounts that a group is compared with.
         agreeing_level: p-value at which a family stands out.
+        doubtless_level: p-value at which one does beyond doubt: the level above, shared among the families that tell (Bonferroni).
         open_customer: share of a group's accounts that openly share an organisation, a mail domain or a network, from which it is judged
             as one customer too.
         clear_exchanges: exchanges from which a finding can be more than low: less is not worth a false accusation.
+        serious_exchanges: exchanges from which it can be more than medium: a class or a hackathon sends less.
         detailed: findings that get pictures and exhibits.
         licence_phrases: phrases in an account's declared use that say the provider has licensed the use.
         licence_verifications: values of `verification` with which such a phrase counts; a form that anybody can fill in licenses nobody.
@@ -45,8 +47,10 @@ class DetectSettings:
     public_share: float = 0.5
     pools: int = 400
     agreeing_level: float = 0.05
+    doubtless_level: float = 0.006
     open_customer: float = 0.75
     clear_exchanges: int = 500
+    serious_exchanges: int = 5_000
     detailed: int = 25
     licence_phrases: tuple[str, ...] = ("under licence", "under license", "licensed training", "licensed distillation")
     licence_verifications: tuple[str, ...] = ("contract", "licensed")

@@ -17,18 +17,19 @@ def standing_out(p_signals: npt.NDArray[np.float64], families: Sequence[str], le
 
 
 def harvest_verdict(
-    p_value: float, q_value: float, families: int, telling: int, settings: DetectSettings, *, public: bool = False
+    p_value: float, q_value: float, families: int, telling: int, settings: DetectSettings, *, public: bool = False, dealt: bool = False
 ) -> Verdict:
     """Yes only when the whole stands out after correction and several families do by themselves; NaN is too little to say.
 
     `telling` of the `families` are none that a plain product shows by being one: brief questions, long answers and nothing asked twice are
-    how such a product's customers look when they are taken together, and no harvest.
+    how such a product's customers look when they are taken together, and no harvest. Accounts that send one list in equal shares (`dealt`)
+    are no such product's customers, whatever else they are; for them, one family will do that tells beyond doubt.
 
     A single account that mostly sends public items (`public`) works through a test set as far as the log can tell, and is never a yes.
     """
     if np.isnan(p_value):
         return Verdict.UNCLEAR
-    enough = families >= settings.agreeing_families and telling >= settings.telling_families
+    enough = families >= settings.agreeing_families and (dealt or telling >= settings.telling_families)
     if q_value <= settings.level and enough and not public:
         return Verdict.YES
     return Verdict.UNCLEAR if p_value <= settings.level else Verdict.NO
@@ -48,8 +49,8 @@ def severity(
         return Severity.LOW if harvest is Verdict.UNCLEAR and not licensed else Severity.INFO
     if licensed:
         return Severity.INFO
-    if exchanges < settings.clear_exchanges:
-        return Severity.LOW
+    if exchanges < settings.serious_exchanges:
+        return Severity.LOW if exchanges < settings.clear_exchanges else Severity.MEDIUM
     if pooling is Verdict.YES:
-        return Severity.CRITICAL if q_value <= 0.001 and exchanges >= 20 * settings.clear_exchanges else Severity.HIGH
+        return Severity.CRITICAL if q_value <= 0.001 and exchanges >= 2 * settings.serious_exchanges else Severity.HIGH
     return Severity.HIGH if q_value <= 0.001 else Severity.MEDIUM

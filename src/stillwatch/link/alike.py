@@ -63,7 +63,7 @@ def _by_subject(profiles: Profiles, settings: LinkSettings, generator: np.random
     pairs = np.maximum(totals * (totals - 1), 1)
     collision = (counts * (counts - 1)).sum(axis=1) / pairs
     enough = np.minimum(settings.broad_subjects, BROAD_SHARE * _breadth_of_language(profiles, counts))
-    broad = (totals >= 2 * settings.least_exchanges) & (collision > 0) & (collision * enough <= 1)
+    broad = (totals >= _least(settings)) & (collision > 0) & (collision * enough <= 1)
     chosen = _most_active(np.flatnonzero(broad), totals, MOST_ACCOUNTS)
     if len(chosen) < settings.smallest_group:
         return []
@@ -80,6 +80,11 @@ def _by_subject(profiles: Profiles, settings: LinkSettings, generator: np.random
     return _communities("subjects", np.concatenate(edges), chosen, profiles, generator, settings, frozenset({"subjects"}))
 
 
+def _least(settings: LinkSettings) -> int:
+    """Exchanges from which an account is asked whether it is like another."""
+    return 2 * settings.least_exchanges
+
+
 def _breadth_of_language(profiles: Profiles, counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """[A] effective number of subjects of all exchanges in each account's language; a language that few write has few cells."""
     language = profiles.accounts.languages.argmax(axis=1)
@@ -93,7 +98,7 @@ def _by_clock(profiles: Profiles, settings: LinkSettings, generator: np.random.G
     hours = profiles.accounts.hours
     totals = hours.sum(axis=1, dtype=np.int64)
     days = hours.shape[1] // 24
-    chosen = _most_active(np.flatnonzero(totals >= 2 * settings.least_exchanges), totals, LOCKSTEP_ACCOUNTS)
+    chosen = _most_active(np.flatnonzero(totals >= _least(settings)), totals, LOCKSTEP_ACCOUNTS)
     if days < 2 or len(chosen) < settings.smallest_group:
         return []
     residual = own_rhythm_removed(hours[chosen], profiles.start_us)
@@ -156,5 +161,7 @@ def _communities(
             continue
         counts = profiles.accounts.counts[members]
         worth = float(np.log(len(profiles.ids) / len(members)))
-        candidates.append(Candidate(kind=kind, traces=(), members=members, counts=counts, explained=explained, worth=worth))
+        candidates.append(
+            Candidate(kind=kind, traces=(), members=members, counts=counts, explained=explained, worth=worth, least=_least(settings))
+        )
     return candidates

@@ -17,18 +17,15 @@ LEAST_DEVIATION = 0.15
 LEAST_SPEAKERS = 3
 """Members of one language from which their median says what is usual among them."""
 
-LEAST_CARRIED = 5
-"""Exchanges with the wording below which an account's own say nothing of its subjects and hours."""
 
-
-def speaking(test: Tested, profiles: Profiles, members: npt.NDArray[np.int64]) -> tuple[Moments, npt.NDArray[np.int64]]:
+def speaking(test: Tested, profiles: Profiles, members: npt.NDArray[np.int64], least: int) -> tuple[Moments, npt.NDArray[np.int64]]:
     """The moments that speak for `members` under a test, and the row of each in them; -1: none does.
 
-    `members` are sorted positions of accounts. They need not be the tested candidate's.
+    `members` are sorted positions of accounts. They need not be the tested candidate's. Carried exchanges speak from `least` on.
     """
     if test.carriers is None:
         return profiles.accounts, members
-    rows = test.carriers[profiles.carriers.counts[test.carriers] >= LEAST_CARRIED]
+    rows = test.carriers[profiles.carriers.counts[test.carriers] >= least]
     accounts = profiles.carrier_account[rows]
     order = np.argsort(accounts, kind="stable")
     place = np.searchsorted(accounts[order], members)

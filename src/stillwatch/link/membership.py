@@ -104,7 +104,7 @@ def _consistency(
         # what half of a crew shares is no mark of the other half
         if np.quantile(shared, 1 - NEARLY_ALL) > 0:
             factor[shared < 0.5 * np.median(shared)] *= OUT_OF_LINE
-    moments, places = speaking(main, profiles, members)
+    moments, places = speaking(main, profiles, members, settings.least_compared)
     told = np.flatnonzero(places >= 0)
     if len(told) >= settings.smallest_group:
         for out in _out_of_line(main, moments, places[told], profiles.start_us, settings):

@@ -66,6 +66,7 @@ class Candidate:
         explained: aspects that the nomination itself explains, so that they corroborate nothing.
         worth: how much the sharing is worth, nats; orders the nominations.
         family: whether it unites wordings that are candidates of their own as well.
+        least: exchanges that an account needed to be asked at all.
     """
 
     kind: str
@@ -75,6 +76,7 @@ class Candidate:
     explained: frozenset[str]
     worth: float
     family: bool = False
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

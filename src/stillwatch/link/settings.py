@@ -11,7 +11,8 @@ class LinkSettings:
 
     Attributes:
         smallest_group: accounts in the smallest group that is reported.
-        least_exchanges: exchanges that an account needs before its subjects and hours say anything.
+        least_exchanges: exchanges that an account needs before its subjects and hours say anything by themselves.
+        least_compared: exchanges, in all or with the group's wording, that an account needs to be compared with others.
         least_share: share of an account's exchanges that a wording must make up to nominate it (median over its carriers);
             a phrase that everybody uses now and then nominates nothing.
         nominations: at most this many candidate groups are validated, strongest first.
@@ -33,6 +34,7 @@ class LinkSettings:
 
     smallest_group: int = 3
     least_exchanges: int = 20
+    least_compared: int = 10
     least_share: float = 0.1
     nominations: int = 100
     draws: int = 249

@@ -30,6 +30,9 @@ KIND_ASPECTS = frozenset({"volume", "manner"})
 ONE_LIST = 2e-4
 """P-value from which a likeness of subjects tells one list from one kind: customers of one product reach about one in a thousand."""
 
+LIST_AND_QUOTA = 1e-6
+"""What the p-values of subjects and of volume must come to where neither tells by itself: less than one in a thousand each."""
+
 REMNANT = 0.2
 """Share of a wording's carriers that may join a block without a test of their own; the weak among them are pruned by their membership."""
 
@@ -135,10 +138,20 @@ def corroborated(test: Tested, q_value: float, settings: LinkSettings) -> bool:
     agreeing = sum(p_value <= settings.aspect_level for p_value in test.p_values.values())
     levels = dict.fromkeys(KIND_ASPECTS, 0.0) | {"subjects": ONE_LIST}
     telling = any(p_value <= levels.get(aspect, settings.level) for aspect, p_value in test.p_values.items())
-    # one kind of customer may be alike in subjects or in volume; one list that is dealt out in equal shares is alike in both
-    dealt = test.p_values.get("subjects", 1.0) <= settings.level and test.p_values.get("volume", 1.0) <= ONE_LIST
-    telling = telling or dealt
-    return q_value <= settings.level and agreeing >= settings.corroborations and telling
+    return q_value <= settings.level and agreeing >= settings.corroborations and (telling or dealt_out(test, settings))
+
+
+def dealt_out(test: Tested, settings: LinkSettings) -> bool:
+    """Whether the accounts seem to send one list that is dealt out in equal shares.
+
+    One kind of customer may be alike in subjects or in volume; such a list is alike in both. Of accounts that were nominated because they
+    range alike over many subjects, only the shares are left to ask for.
+    """
+    volume = test.p_values.get("volume", 1.0)
+    if test.candidate.kind == "subjects":
+        return volume <= ONE_LIST
+    subjects = test.p_values.get("subjects", 1.0)
+    return max(subjects, volume) <= settings.level and subjects * volume < LIST_AND_QUOTA
 
 
 def _precedence(test: Tested) -> tuple[int, float, int, bytes]:

@@ -2,8 +2,9 @@
 
 Each aspect is a statistic of a set of accounts, larger when its typical member is more like the others (see `likeness`). It is compared
 with random sets of the same size, like volume and the same language (language is matched so that it can never count as likeness). Both the
-other accounts and the candidate's own are drawn, which makes it a permutation test (Good 2005). The logs of the aspects' p-values are
-summed (Fisher 1932) and the sum is compared with the same sum of the random sets, which carries their dependence.
+other accounts and the candidate's own are drawn, which makes it a permutation test (Good 2005). The logs of the smallest p-values, as many
+as must corroborate, are summed (rank truncated product, Dudbridge and Koeleman 2003): a campaign need not be alike in what it never shares.
+The sum is compared with the same sum of the random sets, which carries their dependence.
 
 Null hypothesis: given the shared trace, the accounts are independent customers, as any others of their volume and language.
 """
@@ -19,11 +20,12 @@ import numpy.typing as npt
 from scipy import sparse
 
 from stillwatch.link import likeness
+from stillwatch.link.answers import FLOOR, Answer, answered, together
 from stillwatch.link.nominate import SHARED_KINDS, Candidate, TraceRows
 from stillwatch.link.profiles import Moments, Profiles, own_rhythm_removed
 from stillwatch.link.settings import LinkSettings
 from stillwatch.stats import seeds
-from stillwatch.stats.conformal import tail_p_values
+from stillwatch.stats.exceedance import LEAST_MEMBERS, crowding_p_value
 from stillwatch.stats.random_sets import random_sets
 from stillwatch.stats.ranks import average_ranks
 
@@ -31,11 +33,14 @@ POOL = 5_000
 """Accounts from which random sets are drawn, themselves a random sample: enough for any set, and bounded."""
 
 ASPECTS = ("subjects", "manner", "volume", "lockstep", "infrastructure", "parameters", "failover")
-FLOOR = 1e-6
-"""Smallest p-value, of one aspect and of all: a tail fitted to some hundred sets is not believed further."""
-
 SPARE = 2
 """Other accounts per member that a stratum must hold: sets that take nearly all of it hardly differ, and anything stands out from them."""
+
+LIKE_VOLUME = 4.0
+"""Accounts of a quarter to four times the exchanges send about as much."""
+
+OCTAVES = (1, 2, 4)
+"""Volumes count as like within so many doublings, as few as the log has accounts for."""
 
 LEAST_PART = 10
 """Members of a language that may speak for all of it, where there are as many."""
@@ -127,7 +132,7 @@ class Validator:
         self._follows = sides.follows
         self._chance = sides.chance
         self._manner = _ranked(sides.manner)
-        able = np.flatnonzero(profiles.accounts.counts >= settings.least_exchanges)
+        able = np.flatnonzero(profiles.accounts.counts >= settings.least_compared)
         pool = np.sort(generator.choice(able, POOL, replace=False)) if len(able) > POOL else able
         self._pool = self._rows(pool.astype(np.int64), profiles.accounts, pool)
 
@@ -164,25 +169,61 @@ class Validator:
     def _compare(self, candidate: Candidate, members: _Rows, explained: frozenset[str], silent: dict[str, str], draws: int) -> Tested:
         rows = _stacked(self._pool, members)
         chosen = np.arange(len(self._pool.account), len(rows.account))
-        eligible = ~np.isin(rows.account, self._carrying)
+        eligible = ~np.isin(rows.account, self._carrying) & self._could_be_members(candidate, rows, members)
         volume = np.floor(np.log2(rows.counts)).astype(np.int64)
         chosen, alone = self._comparable(rows.language, chosen, eligible)
-        matched = self._random_sets([rows.language * 64 + volume, rows.language], chosen, eligible, draws)
-        # an aspect that is about volume cannot be matched on it, so it has sets of its own, independent of the others'
-        unmatched = self._random_sets([rows.language], chosen, eligible, draws)
-        results: dict[str, tuple[float, npt.NDArray[np.float64]]] = {}
+        like = [rows.language * 64 + volume // octaves for octaves in OCTAVES]
+        matched = self._random_sets([*like, rows.language], chosen, eligible, draws)
+        answers: dict[str, Answer] = {}
         for aspect in ASPECTS:
-            sets = unmatched if aspect == "volume" else matched
             if aspect in explained:
                 continue
             if self._unheard(aspect):
                 silent[aspect] = _UNHEARD[aspect]
-            elif sets is None:
+                continue
+            answer = None
+            if aspect == "volume":
+                # what is about volume cannot be matched on it
+                answer = self._by_volume(rows, eligible, draws)
+            elif matched is not None:
+                answer = answered(self._statistic(aspect, rows, np.vstack([chosen[None, :], matched])))
+            if answer is None:
                 silent[aspect] = "too few other accounts of like volume and language to compare with"
             else:
-                statistics = self._statistic(aspect, rows, np.vstack([chosen[None, :], sets]))
-                results[aspect] = (float(statistics[0]), statistics[1:])
-        return replace(self._combined(candidate, results, silent), alone=rows.account[alone])
+                answers[aspect] = answer
+        return replace(self._combined(candidate, answers, silent), alone=rows.account[alone])
+
+    def _by_volume(self, rows: _Rows, eligible: npt.NDArray[np.bool_], draws: int) -> Answer | None:
+        """Whether the members send alike, among accounts that send about as much: how few others lie within their middle half.
+
+        Accounts of a quarter to four times the members' median are compared: the few that send most are each other's neighbours in any
+        log. The answers of random sets are drawn, as this one depends on no other aspect's.
+        """
+        logs = np.log(np.maximum(rows.volumes, 1))
+        members = np.arange(len(rows.account)) >= len(self._pool.account)
+        near = np.abs(logs - np.median(logs[members])) <= np.log(LIKE_VOLUME)
+        own, market = near & members, near & eligible
+        samples: list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]] = []
+        for value in np.unique(rows.language[own]):
+            same = rows.language == value
+            if (own & same).sum() >= LEAST_MEMBERS and (market & same).any():
+                samples.append((logs[own & same], logs[market & same]))
+        if not samples:
+            return None
+        return Answer(
+            p_value=max(FLOOR, crowding_p_value(samples)),
+            null=np.maximum(FLOOR, self._generator.random(draws)),
+            levels=(_closeness(logs[members]), _closeness(logs[market])),
+        )
+
+    def _could_be_members(self, candidate: Candidate, rows: _Rows, members: _Rows) -> npt.NDArray[np.bool_]:
+        """[R] whether an account sends enough to be a member, if it carried the wording in some member's share of its exchanges.
+
+        Who was asked for a likeness, or carries a wording ten times, sends more than others do; compared with all others, members would
+        look alike for that alone.
+        """
+        shares = self._generator.choice(members.counts / np.maximum(members.volumes, 1), len(rows.account))
+        return rows.volumes * np.minimum(shares, 1) >= max(self._settings.least_compared, candidate.least)
 
     @property
     def profiles(self) -> Profiles:
@@ -223,7 +264,7 @@ class Validator:
         moments = self._profiles.accounts if carriers is None else self._profiles.carriers
         places = candidate.members if carriers is None else carriers
         accounts = candidate.members if carriers is None else self._profiles.carrier_account[carriers]
-        able = moments.counts[places] >= max(5, self._settings.least_exchanges // 2)
+        able = moments.counts[places] >= self._settings.least_compared
         places, accounts = places[able], accounts[able]
         if len(places) > self._settings.sample:
             picked = np.sort(self._generator.choice(len(places), self._settings.sample, replace=False))
@@ -287,8 +328,6 @@ class Validator:
         match aspect:
             case "subjects":
                 return likeness.by_subject(rows.counts, rows.sums, sets)
-            case "volume":
-                return likeness.by_volume(rows.volumes, sets)
             case "lockstep":
                 return likeness.by_clock(rows.residual, sets)
             case "manner":
@@ -299,14 +338,12 @@ class Validator:
                 carried = rows.parameters if aspect == "parameters" else rows.shared
                 return likeness.by_traces(carried, self._worth, sets)
 
-    def _combined(self, candidate: Candidate, results: dict[str, tuple[float, npt.NDArray[np.float64]]], silent: dict[str, str]) -> Tested:
-        p_values = {aspect: _beyond(value, null) for aspect, (value, null) in results.items()}
-        levels = {aspect: (value, float(np.median(null))) for aspect, (value, null) in results.items()}
+    def _combined(self, candidate: Candidate, answers: dict[str, Answer], silent: dict[str, str]) -> Tested:
+        p_values = {aspect: answer.p_value for aspect, answer in answers.items()}
+        levels = {aspect: answer.levels for aspect, answer in answers.items()}
         p_value = None
-        if len(results) >= self._settings.corroborations:
-            observed = -sum(np.log(p) for p in p_values.values())
-            null = -np.log([_leave_one_out(values) for _, values in results.values()]).sum(axis=0)
-            p_value = max(FLOOR, float(tail_p_values(np.array([observed]), null).p[0]))
+        if len(answers) >= self._settings.corroborations:
+            p_value = together(list(answers.values()), self._settings.corroborations)
         return Tested(candidate=candidate, p_values=p_values, p_value=p_value, silent=silent, levels=levels)
 
 
@@ -320,18 +357,9 @@ def _ranked(manner: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return ranks
 
 
-def _beyond(value: float, null: npt.NDArray[np.float64]) -> float:
-    """P-value of a set's statistic; above every random set by the fitted tail, but never below FLOOR."""
-    return max(FLOOR, float(tail_p_values(np.array([value]), null).p[0]))
-
-
-def _leave_one_out(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """P-value of each random set's statistic against the others, the largest by the same tail as a candidate's."""
-    ordered = np.sort(values)
-    p_values = (len(values) - np.searchsorted(ordered, values, side="left")) / len(values)
-    top = int(values.argmax())
-    p_values[top] = _beyond(float(values[top]), np.delete(values, top))
-    return p_values
+def _closeness(logs: npt.NDArray[np.float64]) -> float:
+    """Minus the median distance of a log volume from the median one."""
+    return -float(np.median(np.abs(logs - np.median(logs))))
 
 
 def _carried(rows: TraceRows, kinds: tuple[str, ...], *, counted: bool = False) -> sparse.csr_array:
