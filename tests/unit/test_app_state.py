@@ -175,3 +175,12 @@ def test_two_scans_do_not_write_into_one_folder_at_a_time(tmp_path: Path) -> Non
             pass
     with alone_in(out):
         assert list(out.iterdir()) == []
+
+
+def test_what_is_left_of_another_run_is_noted_as_undone_before_it_is_overwritten(tmp_path: Path) -> None:
+    prepare_folder(tmp_path, resume=False)
+    RunState.open(tmp_path, "first", resume=True).begin()
+    assert not (tmp_path / ".work" / "state.json").exists()
+    RunState.open(tmp_path, "first", resume=True).finish("sketch", {"rows": 1, "seconds": 0.1})
+    RunState.open(tmp_path, "second", resume=True).begin()
+    assert RunState.open(tmp_path, "first", resume=True).done == {}

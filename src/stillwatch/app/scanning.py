@@ -91,6 +91,8 @@ def _prepared(request: ScanRequest, plan: InputPlan, previous: Previous, progres
     earlier = earlier_result(out)
     state = RunState.open(out, key, resume=request.resume)
     state.forget_lost()
+    if not state.done:
+        state.begin()
     previous.set_aside(exchanges="sketch" not in state.done)
     prepare_folder(out, resume=request.resume)
     if earlier is not None:
