@@ -266,7 +266,7 @@ def _stoppable() -> Generator[None]:
     """An interrupt of the block as an error that says what is left: the parser takes an interrupt itself for a status without words."""
     try:
         yield
-    except KeyboardInterrupt as stopped:
+    except (KeyboardInterrupt, StoppedError) as stopped:
         raise StoppedError(f"{_INTERRUPTED}{_noted(stopped)}") from None
 
 

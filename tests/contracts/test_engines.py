@@ -13,7 +13,7 @@ import pytest
 
 from stillwatch.engines.base import Engine
 from stillwatch.engines.duckdb import DuckEngine
-from stillwatch.errors import EngineError
+from stillwatch.errors import EngineError, StoppedError
 
 WORDS = pa.schema([("exchange_id", pa.string()), ("words", pa.list_(pa.int64())), ("length", pa.int64())])
 
@@ -141,3 +141,16 @@ def test_an_interrupt_while_a_query_runs_ends_the_query_and_stays_an_interrupt(t
         assert time.monotonic() - begun < 10
         assert told.value.__context__ is None
         assert engine.arrow(many.count().as_table())[0].to_pylist() == [100_000]
+
+
+def test_an_interrupt_that_duckdb_takes_for_itself_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        def table(self, _name: str) -> None:
+            raise RuntimeError("Query interrupted")
+
+    with DuckEngine(tmp_path, threads=1, memory_limit="500MB") as engine:
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, "_ibis", Interrupted())
+            with pytest.raises(StoppedError):
+                engine.table(pa.table({"a": [1]}), "few")
+        assert engine.arrow(engine.table(pa.table({"a": [1]}), "few")).to_pylist() == [{"a": 1}]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from stillwatch.app.alone import alone_in
 from stillwatch.app.state import RunState, prepare_folder, run_key, without_results, write_text
 from stillwatch.errors import OutputError, UsageError
 from stillwatch.ingest import InputFile, InputPlan
@@ -163,3 +164,23 @@ def test_read_is_forgotten_once_its_text_is_gone(tmp_path: Path) -> None:
     state.forget_lost()
     assert "read" not in state.done
     assert json.loads((tmp_path / ".work" / "state.json").read_text("utf-8"))["done"]
+
+
+def test_two_scans_do_not_write_into_one_folder_at_a_time(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    with alone_in(out):
+        with pytest.raises(OutputError, match="another scan writes into"), alone_in(out):
+            pass
+        with alone_in(tmp_path / "other"):
+            pass
+    with alone_in(out):
+        assert list(out.iterdir()) == []
+
+
+def test_what_is_left_of_another_run_is_noted_as_undone_before_it_is_overwritten(tmp_path: Path) -> None:
+    prepare_folder(tmp_path, resume=False)
+    RunState.open(tmp_path, "first", resume=True).begin()
+    assert not (tmp_path / ".work" / "state.json").exists()
+    RunState.open(tmp_path, "first", resume=True).finish("sketch", {"rows": 1, "seconds": 0.1})
+    RunState.open(tmp_path, "second", resume=True).begin()
+    assert RunState.open(tmp_path, "first", resume=True).done == {}

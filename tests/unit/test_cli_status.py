@@ -9,12 +9,14 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stillwatch import __version__
 from stillwatch.cli import FORMATS, SEVERITIES, main
 from stillwatch.detect.catalogue import CATALOGUE
+from stillwatch.errors import StoppedError
 from stillwatch.ingest import FORMATS as READABLE
 from stillwatch.records.findings import Severity
 from stillwatch.simulate import LogFormat, Paraphrase, Tactic
@@ -272,11 +274,12 @@ def test_every_command_has_help_on_standard_output(command: list[str], capsys: p
     assert said.err == ""
 
 
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt, StoppedError("interrupted")])
 def test_an_interrupt_is_one_sentence_and_130(
-    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stopped: Any, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupt(*arguments: object, **others: object) -> None:
-        raise KeyboardInterrupt
+        raise stopped
 
     monkeypatch.setattr("stillwatch.app.scanning.plan_inputs", interrupt)
     assert main(["scan", str(log), "--out", str(tmp_path / "out")]) == 130

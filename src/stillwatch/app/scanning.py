@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from stillwatch.app.alone import alone_in
 from stillwatch.app.disk import room_in
 from stillwatch.app.noting import Beforehand, read_side_table
 from stillwatch.app.previous import Previous
@@ -22,7 +23,6 @@ from stillwatch.app.state import (
     EXCHANGES,
     WORK,
     RunState,
-    check_folder,
     earlier_result,
     ingest_from_json,
     ingest_to_json,
@@ -62,6 +62,14 @@ def scan(request: ScanRequest, progress: Progress, *, now: datetime) -> Report:
     plan = without_results(plan_inputs(request.paths, format=request.format), request.out)
     accounts, notes = read_side_table(request.accounts)
     before = Beforehand(left_aside=plan.left_aside(), notes=notes)
+    with alone_in(request.out):
+        return _replacing(request, plan, accounts, before, progress, now=now)
+
+
+def _replacing(
+    request: ScanRequest, plan: InputPlan, accounts: pa.Table | None, before: Beforehand, progress: Progress, *, now: datetime
+) -> Report:
+    """The scan, with the folder's earlier result kept until the new one stands."""
     previous = Previous(request.out)
     state: RunState | None = None
     try:
@@ -78,12 +86,13 @@ def scan(request: ScanRequest, progress: Progress, *, now: datetime) -> Report:
 def _prepared(request: ScanRequest, plan: InputPlan, previous: Previous, progress: Progress) -> RunState:
     """The result folder with an earlier result set aside, and what is done of this run; a result that is to be replaced is told."""
     out = request.out
-    check_folder(out)
     previous.mend()
     key = run_key(plan, request.accounts, request.settings.as_json(), request.engine, request.prices_as_json())
     earlier = earlier_result(out)
     state = RunState.open(out, key, resume=request.resume)
     state.forget_lost()
+    if not state.done:
+        state.begin()
     previous.set_aside(exchanges="sketch" not in state.done)
     prepare_folder(out, resume=request.resume)
     if earlier is not None:

@@ -89,9 +89,17 @@ class RunState:
                 return cls(folder=folder, key=key, done=known["done"])
         return cls(folder=folder, key=key, done={})
 
+    def begin(self) -> None:
+        """Note that nothing is done, before anything of another run is overwritten, so that what is left of it is never gone on with."""
+        if (self.folder / STATE).exists():
+            self._write()
+
     def finish(self, stage: str, noted: dict[str, Any]) -> None:
         """Note that the stage's files are in place."""
         self.done[stage] = noted
+        self._write()
+
+    def _write(self) -> None:
         write_text(self.folder / STATE, json.dumps({"key": self.key, "done": self.done}))
 
     def forget_lost(self) -> None:

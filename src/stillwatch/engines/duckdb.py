@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.engines.base import Kernel, checked, parquet_files, table_name
-from stillwatch.errors import EngineError
+from stillwatch.errors import EngineError, StoppedError
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -28,6 +28,10 @@ _BATCH_ROWS = 32_768
 
 _INTERRUPT_SECONDS = 0.05
 """How long to wait for an interrupted query before it is told again: one that has not begun does not hear it."""
+
+
+_INTERRUPTED = "Query interrupted"
+"""What DuckDB raises on the main thread in place of the interrupt that it has caught while it ran a query there."""
 
 
 class DuckEngine:
@@ -70,7 +74,7 @@ class DuckEngine:
             self._raw.register("arriving", data)
             self._raw.execute(f'CREATE TABLE "{name}" AS FROM arriving')
             self._raw.unregister("arriving")
-        return self._ibis.table(name)
+            return self._ibis.table(name)
 
     def cache(self, expression: ir.Table, name: str) -> ir.Table:
         """The expression's rows, computed once and kept on disk under `name` until the engine is closed."""
@@ -152,9 +156,10 @@ class DuckEngine:
 
     def _forget(self, name: str) -> None:
         kind = {"VIEW": "VIEW", "BASE TABLE": "TABLE"}
-        found = self._raw.execute("SELECT table_type FROM information_schema.tables WHERE table_name = ?", [name]).fetchone()
-        if found:
-            self._raw.execute(f'DROP {kind[found[0]]} "{name}"')
+        with _failures(f"replace {name}"):
+            found = self._raw.execute("SELECT table_type FROM information_schema.tables WHERE table_name = ?", [name]).fetchone()
+            if found:
+                self._raw.execute(f'DROP {kind[found[0]]} "{name}"')
 
     def _view(self, files: Sequence[Path], name: str) -> ir.Table:
         """A view over Parquet files: permanent, because a temporary one cannot be seen from the cursor of a stream."""
@@ -246,7 +251,10 @@ def _in_order(kernel: Kernel, batches: Iterator[pa.RecordBatch], threads: int) -
 
 @contextmanager
 def _failures(doing: str) -> Generator[None]:
-    """DuckDB's errors as EngineError; only messages about names, files and memory go on, others may quote the log."""
+    """DuckDB's errors as EngineError; only messages about names, files and memory go on, others may quote the log.
+
+    An interrupt that DuckDB has taken for itself becomes StoppedError.
+    """
     import duckdb
 
     try:
@@ -258,3 +266,7 @@ def _failures(doing: str) -> Generator[None]:
         raise EngineError(
             f"DuckDB cannot {doing}: {type(error).__name__}; run the step on fewer files to find the rows that cause it"
         ) from None
+    except RuntimeError as error:
+        if str(error) == _INTERRUPTED:
+            raise StoppedError("interrupted") from None
+        raise

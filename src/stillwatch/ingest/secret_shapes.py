@@ -115,6 +115,8 @@ SHAPES = (
     ),
     _prefixed("stripe", "k_live_ k_test_ whsec_", "(?:[rsp]k_(?:live|test)|whsec)_", _ALNUM, 16),
     _prefixed("aws", "akia asia", "(?:AKIA|ASIA)", "[0-9A-Z]", 16),
+    _prefixed("aws", "absk", "ABSK", "[A-Za-z0-9+/=]", 40),
+    _prefixed("aws", "bedrock-api-key-", "bedrock-api-key-YmVkcm9jay", "[A-Za-z0-9+/=_-]", 30),
     _prefixed("github", "ghp_ gho_ ghu_ ghs_ ghr_", "gh[pousr]_", _ALNUM, 20),
     _prefixed("github", "github_pat_", "github_pat_", "[A-Za-z0-9_]", 20),
     _prefixed("gitlab", "glpat- glrt- gldt- glptt- glcbt-", "gl(?:pat|rt|dt|ptt|cbt)-", _DASHED, 16),

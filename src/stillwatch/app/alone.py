@@ -1,0 +1,55 @@
+"""One scan at a time in one result folder: two would write over each other, and both would call the mixture finished."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stillwatch.app.state import check_folder
+from stillwatch.errors import OutputError
+
+_TAKEN = frozenset({errno.EWOULDBLOCK, errno.EACCES})
+
+
+@contextmanager
+def alone_in(out: Path) -> Generator[None]:
+    """Hold the result folder, which is made if it is not there, for the time of the block; the system lets go of it if the process dies.
+
+    The folder itself is locked, so that nothing is left in it. Where the file system knows no locks, as some network ones and
+    Windows, the block runs without.
+
+    Raises:
+        OutputError: another scan holds it, it holds somebody else's files, or it cannot be made.
+        UsageError: it is a file.
+    """
+    check_folder(out)
+    try:
+        # what is found is about people
+        out.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{out} cannot be made ({error.strerror}); choose another --out"
+        raise OutputError(message) from error
+    if sys.platform == "win32":
+        yield
+        return
+    folder = os.open(out, os.O_RDONLY)
+    try:
+        _lock(folder, out)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int, out: Path) -> None:
+    import fcntl
+
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            message = f"another scan writes into {out} at this moment; wait for its end, or choose another --out"
+            raise OutputError(message) from None
