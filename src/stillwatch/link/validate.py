@@ -33,6 +33,9 @@ POOL = 5_000
 """Accounts from which random sets are drawn, themselves a random sample: enough for any set, and bounded."""
 
 ASPECTS = ("subjects", "manner", "volume", "lockstep", "infrastructure", "parameters", "failover")
+MOST_SHARED = 32
+"""Shared addresses and the like of one account that are looked at, the most used first: who comes from thousands sits on none."""
+
 SPARE = 2
 """Other accounts per member that a stratum must hold: sets that take nearly all of it hardly differ, and anything stands out from them."""
 
@@ -126,7 +129,7 @@ class Validator:
         self._seed = int(generator.integers(1 << 62))
         self._generator = generator
         self._worth = rows.worth()
-        self._shared = _carried(rows, tuple(kind for kind in SHARED_KINDS if kind not in _NOT_INFRASTRUCTURE))
+        self._shared = _carried(rows, tuple(kind for kind in SHARED_KINDS if kind not in _NOT_INFRASTRUCTURE), most=MOST_SHARED)
         self._parameters = _carried(rows, ("parameters",))
         self._prompts: Any = _carried(rows, ("prompt",), counted=True)
         self._follows = sides.follows
@@ -362,10 +365,14 @@ def _closeness(logs: npt.NDArray[np.float64]) -> float:
     return -float(np.median(np.abs(logs - np.median(logs))))
 
 
-def _carried(rows: TraceRows, kinds: tuple[str, ...], *, counted: bool = False) -> sparse.csr_array:
-    """[A, T] which account carries which trace of `kinds`: 1, or in how many exchanges."""
-    kept = np.isin(rows.kinds, kinds)[rows.trace]
-    values = rows.count[kept].astype(np.float32) if counted else np.ones(int(kept.sum()), np.float32)
+def _carried(rows: TraceRows, kinds: tuple[str, ...], *, counted: bool = False, most: int | None = None) -> sparse.csr_array:
+    """[A, T] which account carries which trace of `kinds`: 1, or in how many exchanges; the `most` frequent of each account, if given."""
+    kept = np.flatnonzero(np.isin(rows.kinds, kinds)[rows.trace])
+    if most is not None:
+        kept = kept[np.lexsort((-rows.count[kept], rows.account[kept]))]
+        account = rows.account[kept]
+        kept = kept[np.arange(len(kept)) - np.searchsorted(account, account) < most]
+    values = rows.count[kept].astype(np.float32) if counted else np.ones(len(kept), np.float32)
     return sparse.csr_array((values, (rows.account[kept], rows.trace[kept])), shape=(rows.accounts, len(rows.values)))
 
 
