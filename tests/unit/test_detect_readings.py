@@ -57,7 +57,6 @@ GROUP = Group(
     tested=(_tested(),),
     p_value=0.0005,
     q_value=0.002,
-    dealt=False,
 )
 
 

@@ -22,12 +22,16 @@ def _tested(kind: str = "wording", **p_values: float) -> validate.Tested:
 @pytest.mark.parametrize(
     ("p_values", "stands"),
     [
-        ({"lockstep": 0.009, "volume": 0.009}, True),
+        ({"lockstep": 0.002, "volume": 0.002}, True),
+        ({"lockstep": 0.002, "volume": 0.003}, False),  # one of five by chance
         ({"lockstep": 0.011, "volume": 1e-6, "manner": 1e-6}, False),  # jobs of one kind
         ({"subjects": 0.001, "manner": 1e-6}, False),  # customers of one product
         ({"subjects": 0.001, "volume": 0.001}, False),
-        ({"subjects": 1e-4, "volume": 0.009}, True),
+        ({"subjects": 1e-4, "volume": 0.002}, True),
+        ({"subjects": 1e-6, "volume": 0.009}, False),
+        ({"subjects": 1e-6, "manner": 0.009}, False),
         ({"subjects": 0.009, "volume": 1e-4}, True),  # a list in equal shares
+        ({"subjects": 0.009, "volume": 2e-4}, False),
         ({"subjects": 0.011, "volume": 1e-6, "manner": 1e-6}, False),
         ({"subjects": 1e-6}, False),  # one aspect is not several
     ],

@@ -103,7 +103,6 @@ def _group_to_plain(group: Group) -> dict[str, Any]:
         "tested": tested,
         "p_value": group.p_value,
         "q_value": group.q_value,
-        "dealt": group.dealt,
     }
 
 
@@ -115,7 +114,6 @@ def _group(plain: dict[str, Any]) -> Group:
         tested=tuple(_tested(test) for test in plain["tested"]),
         p_value=plain["p_value"],
         q_value=plain["q_value"],
-        dealt=plain["dealt"],
     )
 
 

@@ -79,15 +79,7 @@ def rule(evidence: Evidence, settings: DetectSettings) -> tuple[Ruling, ...]:
         families = standing_out(judgement.p_signals[entity], _FAMILIES, settings.agreeing_level)
         telling = standing_out(judgement.p_signals[entity][_TELLING], _TELLING_FAMILIES, settings.agreeing_level)
         public = entity < entities.accounts and evidence.public[entity] >= settings.public_share
-        harvest = harvest_verdict(
-            judgement.p_values[entity],
-            judgement.q_values[entity],
-            families,
-            telling,
-            settings,
-            public=public,
-            dealt=entities.is_dealt(entity) and _beyond_doubt(judgement.p_signals[entity], settings),
-        )
+        harvest = harvest_verdict(judgement.p_values[entity], judgement.q_values[entity], families, telling, settings, public=public)
         explained = harvest is Verdict.NO and judgement.as_strangers[entity] <= settings.level
         if explained or (harvest is Verdict.YES and judgement.unmatched[entity]):
             # that they are openly one house may explain it: neither an acquittal, nor grounds to accuse them of acting as one
@@ -106,12 +98,6 @@ def rule(evidence: Evidence, settings: DetectSettings) -> tuple[Ruling, ...]:
         )
         rulings.append(Ruling(entity=entity, pooling=pooling, harvest=harvest, severity=level))
     return tuple(rulings)
-
-
-def _beyond_doubt(p_signals: npt.NDArray[np.float64], settings: DetectSettings) -> bool:
-    """Whether a family that tells, other than a template, stands out beyond doubt."""
-    telling = [p for p, family in zip(p_signals[_TELLING].tolist(), _TELLING_FAMILIES, strict=True) if family != "template"]
-    return any(p <= settings.doubtless_level for p in telling)
 
 
 def ranked(rulings: Sequence[Ruling], judgement: Judgement) -> list[Ruling]:

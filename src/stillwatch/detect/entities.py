@@ -51,10 +51,6 @@ class Entities:
         """Positions of its accounts, strongest first."""
         return np.array([entity], np.int64) if entity < self.accounts else self.groups[entity - self.accounts].members
 
-    def is_dealt(self, entity: int) -> bool:
-        """Whether it is a group that sends one list in equal shares and shares no wording."""
-        return entity >= self.accounts and self.groups[entity - self.accounts].dealt
-
     def signal_values(self) -> npt.NDArray[np.float64]:
         """[E, K] the values of the harvest signals."""
         return np.column_stack([self._values(signal) for signal in HARVEST_SIGNALS])

@@ -24,7 +24,6 @@ class DetectSettings:
         public_share: share of an account's prompts that several others sent as well, from which it is taken to work through a test set.
         pools: random pools of ordinary accounts that a group is compared with.
         agreeing_level: p-value at which a family stands out.
-        doubtless_level: p-value at which one does beyond doubt: the level above, shared among the families that tell (Bonferroni).
         open_customer: share of a group's accounts that openly share an organisation, a mail domain or a network, from which it is judged
             as one customer too.
         clear_exchanges: exchanges from which a finding can be more than low: less is not worth a false accusation.
@@ -47,7 +46,6 @@ class DetectSettings:
     public_share: float = 0.5
     pools: int = 400
     agreeing_level: float = 0.05
-    doubtless_level: float = 0.006
     open_customer: float = 0.75
     clear_exchanges: int = 500
     serious_exchanges: int = 5_000

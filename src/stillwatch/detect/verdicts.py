@@ -17,19 +17,18 @@ def standing_out(p_signals: npt.NDArray[np.float64], families: Sequence[str], le
 
 
 def harvest_verdict(
-    p_value: float, q_value: float, families: int, telling: int, settings: DetectSettings, *, public: bool = False, dealt: bool = False
+    p_value: float, q_value: float, families: int, telling: int, settings: DetectSettings, *, public: bool = False
 ) -> Verdict:
     """Yes only when the whole stands out after correction and several families do by themselves; NaN is too little to say.
 
     `telling` of the `families` are none that a plain product shows by being one: brief questions, long answers and nothing asked twice are
-    how such a product's customers look when they are taken together, and no harvest. Accounts that send one list in equal shares (`dealt`)
-    are no such product's customers, whatever else they are; for them, one family will do that tells beyond doubt.
+    how such a product's customers look when they are taken together, and no harvest.
 
     A single account that mostly sends public items (`public`) works through a test set as far as the log can tell, and is never a yes.
     """
     if np.isnan(p_value):
         return Verdict.UNCLEAR
-    enough = families >= settings.agreeing_families and (dealt or telling >= settings.telling_families)
+    enough = families >= settings.agreeing_families and telling >= settings.telling_families
     if q_value <= settings.level and enough and not public:
         return Verdict.YES
     return Verdict.UNCLEAR if p_value <= settings.level else Verdict.NO

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.link.membership import Block, weigh
-from stillwatch.link.nominate import CONTENT_KINDS, SHARED_KINDS, TraceRows
+from stillwatch.link.nominate import SHARED_KINDS, TraceRows
 from stillwatch.link.profiles import Profiles
 from stillwatch.link.settings import LinkSettings
-from stillwatch.link.settle import dealt_out
 from stillwatch.link.validate import Tested
 
 MOST_TRACES_SHOWN = 12
@@ -31,7 +30,6 @@ class Group:
         tested: the validated candidates that the group rests on, most certain first.
         p_value: of the most certain one.
         q_value: Benjamini-Hochberg over all candidates of the run.
-        dealt: whether they share no wording, and send one list that is dealt out in equal shares.
     """
 
     entity_id: str
@@ -40,7 +38,6 @@ class Group:
     tested: tuple[Tested, ...]
     p_value: float
     q_value: float
-    dealt: bool
 
 
 def form_groups(blocks: Sequence[Block], rows: TraceRows, profiles: Profiles, settings: LinkSettings) -> list[Group]:
@@ -59,15 +56,9 @@ def form_groups(blocks: Sequence[Block], rows: TraceRows, profiles: Profiles, se
                 tested=tuple(block.tested),
                 p_value=block.tested[0].p_value or 1.0,
                 q_value=block.q_value,
-                dealt=_dealt(block.tested, settings),
             )
         )
     return groups
-
-
-def _dealt(tested: Sequence[Tested], settings: LinkSettings) -> bool:
-    worded = any(test.candidate.kind in CONTENT_KINDS for test in tested)
-    return not worded and any(dealt_out(test, settings) for test in tested)
 
 
 def group_id(accounts: list[str]) -> str:

@@ -18,13 +18,6 @@ from stillwatch.link.settle import settle
 from stillwatch.link.validate import Sides, Tested, Validator
 from stillwatch.stats.multiplicity import benjamini_hochberg
 
-WEIGHTY_KINDS = (*CONTENT_KINDS, "subjects", "lockstep")
-WEIGHTY = 4.0
-"""What a candidate by wording or by likeness weighs against one by a shared attribute (Genovese, Roeder and Wasserman 2006).
-
-Dozens of cards, hours of sign-up and favourite questions are shared in any log, hardly ever by one operation that shares nothing else.
-"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
@@ -123,7 +116,7 @@ def _carriers(profiles: Profiles, trace: int) -> npt.NDArray[np.int64]:
 
 
 def _with_q_values(tested: list[Tested]) -> list[tuple[Tested, float]]:
-    """Candidates that could not be tested get q = 1; the others are weighed by what nominated them, before anything is known of them."""
-    able = [(test.p_value, WEIGHTY if test.candidate.kind in WEIGHTY_KINDS else 1.0) for test in tested if test.p_value is not None]
-    q_values = iter(benjamini_hochberg(*zip(*able, strict=True)).tolist()) if able else iter(())
+    """Candidates that could not be tested get q = 1."""
+    able = [test.p_value for test in tested if test.p_value is not None]
+    q_values = iter(benjamini_hochberg(able).tolist()) if able else iter(())
     return [(test, next(q_values) if test.p_value is not None else 1.0) for test in tested]

@@ -21,7 +21,8 @@ class LinkSettings:
         confirming_draws: random sets of the second asking, whose answer counts.
         sample: accounts of a candidate that are compared; a larger candidate is sampled.
         level: false discovery rate of pooling.
-        aspect_level: p-value at which one aspect counts as corroborating.
+        aspect_level: p-value at which one aspect counts as corroborating: 1 % shared among the five that may speak beside one that does
+            anyway, since customers of one kind are surely alike in something.
         corroborations: how many aspects, independent of the nominating trace, must corroborate.
         shared_task: share of prompts in common from which a common list (a test set, an assignment) explains subjects and volume.
         narrow_subjects: effective number of subjects below which a wording is itself about something.
@@ -42,7 +43,7 @@ class LinkSettings:
     confirming_draws: int = 999
     sample: int = 100
     level: float = 0.01
-    aspect_level: float = 0.01
+    aspect_level: float = 0.002
     corroborations: int = 2
     shared_task: float = 0.25
     narrow_subjects: float = 6.0

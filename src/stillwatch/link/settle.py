@@ -138,20 +138,20 @@ def corroborated(test: Tested, q_value: float, settings: LinkSettings) -> bool:
     agreeing = sum(p_value <= settings.aspect_level for p_value in test.p_values.values())
     levels = dict.fromkeys(KIND_ASPECTS, 0.0) | {"subjects": ONE_LIST}
     telling = any(p_value <= levels.get(aspect, settings.level) for aspect, p_value in test.p_values.items())
-    return q_value <= settings.level and agreeing >= settings.corroborations and (telling or dealt_out(test, settings))
+    return q_value <= settings.level and (dealt_out(test, settings) or (agreeing >= settings.corroborations and telling))
 
 
 def dealt_out(test: Tested, settings: LinkSettings) -> bool:
     """Whether the accounts seem to send one list that is dealt out in equal shares.
 
     One kind of customer may be alike in subjects or in volume; such a list is alike in both. Of accounts that were nominated because they
-    range alike over many subjects, only the shares are left to ask for.
+    range alike over many subjects, the shares are left to ask for, and one likeness besides.
     """
     volume = test.p_values.get("volume", 1.0)
     if test.candidate.kind == "subjects":
-        return volume <= ONE_LIST
+        return volume <= ONE_LIST and any(p <= settings.level for aspect, p in test.p_values.items() if aspect != "volume")
     subjects = test.p_values.get("subjects", 1.0)
-    return max(subjects, volume) <= settings.level and subjects * volume < LIST_AND_QUOTA
+    return subjects <= settings.level and volume <= settings.aspect_level and subjects * volume < LIST_AND_QUOTA
 
 
 def _precedence(test: Tested) -> tuple[int, float, int, bytes]:
