@@ -9,6 +9,7 @@ usual batteries of tests, but is no cipher: somebody who can ask for many marked
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ from stillwatch.marks.keys import MarkKey
 from stillwatch.stats.samples import require
 
 Words: TypeAlias = NDArray[np.uint64]
+WideProduct: TypeAlias = Callable[[int, Any], tuple[Any, Any]]
 
 ROUNDS = 10
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -35,24 +37,38 @@ _BLOCK = 8192
 """Values mixed at a time: four columns of words stay in the second-level cache."""
 
 
-def philox(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[Any, Any, Any, Any]:
-    """Philox 4x32-10 of arrays of 32-bit words held in uint64 arrays of one shape; four such arrays.
+def philox(counter: tuple[Any, Any, Any, Any], key: tuple[Any, Any]) -> tuple[Any, Any, Any, Any]:
+    """Philox 4x32-10; four arrays of 32-bit words.
 
     Args:
-        counter: four uint64 arrays with values below 2 ** 32.
-        key: two whole numbers below 2 ** 32.
+        counter: four uint64 arrays that broadcast together, with values below 2 ** 32.
+        key: two whole numbers below 2 ** 32, or uint64 arrays of such.
 
     Source: Salmon et al. 2011, section 3.4; known answers of Random123 are in the tests.
     """
-    mask, shift = np.uint64(MASK), np.uint64(32)
-    first_multiplier, second_multiplier = (np.uint64(multiplier) for multiplier in MULTIPLIERS)
+    return rounds(counter, key, _wide_product)
+
+
+def rounds(counter: tuple[Any, Any, Any, Any], key: tuple[Any, Any], wide_product: WideProduct) -> tuple[Any, Any, Any, Any]:
+    """The ten rounds over any library's integer arrays that hold 32-bit words and know `^`, `+` and `&`.
+
+    Args:
+        counter, key: as for `philox`.
+        wide_product: (multiplier, words) to the high and the low 32 bits of their product.
+    """
     first, second, third, fourth = counter
     for turn in range(ROUNDS):
-        left, right = first * first_multiplier, third * second_multiplier
-        first = (right >> shift) ^ second ^ np.uint64((key[0] + turn * WEYL[0]) & MASK)
-        third = (left >> shift) ^ fourth ^ np.uint64((key[1] + turn * WEYL[1]) & MASK)
-        second, fourth = right & mask, left & mask
+        left_high, left_low = wide_product(MULTIPLIERS[0], first)
+        right_high, right_low = wide_product(MULTIPLIERS[1], third)
+        first = right_high ^ second ^ ((key[0] + turn * WEYL[0]) & MASK)
+        third = left_high ^ fourth ^ ((key[1] + turn * WEYL[1]) & MASK)
+        second, fourth = right_low, left_low
     return first, second, third, fourth
+
+
+def _wide_product(multiplier: int, words: Any) -> tuple[Any, Any]:
+    product = words * np.uint64(multiplier)
+    return product >> np.uint64(32), product & np.uint64(MASK)
 
 
 def token_vector(tokens: ArrayLike, name: str = "tokens") -> Words:
