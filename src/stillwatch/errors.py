@@ -38,6 +38,15 @@ class EngineError(StillwatchError):
     """The table engine refused or failed; the message holds the expression's name."""
 
 
+class MissingExtraError(StillwatchError):
+    """A library that is an extra of the package is not installed."""
+
+    def __init__(self, library: str, *, extra: str) -> None:
+        super().__init__(f"{library} is not installed, and this needs it; install it with: pip install 'stillwatch[{extra}]'")
+        self.library = library
+        self.extra = extra
+
+
 class StoppedError(StillwatchError):
     """The user interrupted the command; it exits with 130."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("ibis", "duckdb", "pyarrow", "numpy", "scipy", "numba", "matplotlib", "igraph", "jinja2", "pyspark")
+HEAVY = ("ibis", "duckdb", "pyarrow", "numpy", "scipy", "numba", "matplotlib", "igraph", "jinja2", "pyspark", "torch", "transformers")
 COMES_WITH = {"duckdb": "ibis-framework", "markupsafe": "jinja2"}
 """Modules that a declared distribution brings along and that are part of its interface."""
 
@@ -65,11 +65,12 @@ def test_the_makefile_has_every_target_that_the_pages_name(root: Path, pages: di
 def test_every_library_that_the_source_imports_is_declared_by_the_package(root: Path, sources: dict[str, str]) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     declared = {re.split(r"[\[<>=~ ]", need)[0].lower() for need in project["dependencies"]}
+    extras = {re.split(r"[\[<>=~ ]", need)[0].lower() for extra in ("spark", "models") for need in project["optional-dependencies"][extra]}
     imported = {
         name
         for source in sources.values()
         for name in re.findall(r"^\s*(?:import|from) ([a-z_0-9]+)", source, re.MULTILINE)
-        if name not in sys.stdlib_module_names and name not in ("stillwatch", "pyspark")
+        if name not in sys.stdlib_module_names and name not in {"stillwatch", *extras}
     }
     owners = packages_distributions()
     undeclared = {

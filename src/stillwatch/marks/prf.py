@@ -9,7 +9,7 @@ usual batteries of tests, but is no cipher: somebody who can ask for many marked
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -105,6 +105,21 @@ def context_seeds(tokens: ArrayLike, width: int) -> Words:
     for offset in range(width):
         seeds = _mixed((seeds ^ ids[offset : offset + count]) + np.uint64(MIX_STEP))
     return seeds
+
+
+def unused_context(response: Sequence[int], width: int) -> int | None:
+    """The seed of the last `width` tokens of an answer so far; None where it is shorter, or has had this context before.
+
+    A sampler marks the next token only where a seed is given: a context that is marked twice in one answer would use the same random
+    numbers twice, which draws answers into loops and makes the marks of one answer depend on each other.
+
+    Errors as for `context_seeds`.
+    """
+    if len(response) < width:
+        require(width >= 1, f"width is {width}; a window has at least 1 token")
+        return None
+    seeds = context_seeds([*response, 0], width)
+    return None if np.any(seeds[:-1] == seeds[-1]) else int(seeds[-1])
 
 
 def _mixed(words: Words) -> Words:
