@@ -57,3 +57,8 @@ def from_environment() -> ScanSettings:
         threads=int(threads) if threads else max(1, os.cpu_count() or 1),
         memory_limit=os.environ.get("STILLWATCH_MEMORY", ScanSettings().memory_limit),
     )
+
+
+def master_key_line() -> str | None:
+    """What STILLWATCH_MASTER_KEY holds: the line of a key file; None where it is not set. A secret."""
+    return os.environ.get("STILLWATCH_MASTER_KEY") or None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from typing import NoReturn
 
 from stillwatch.errors import StillwatchError
@@ -16,6 +17,8 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 _FEWEST_DIFFERENT_BYTES = 16
 """32 random bytes hold fewer different values with a probability below 1e-15; a typed word or a repeated byte does so often."""
 _MAKE_ONE = "make one with `stillwatch mark keys`"
+_TEXT_FORM = "stillwatch-master-v1:"
+_DIGITS = re.compile(r"(?:[0-9a-f]{2})+")
 _SALT = b"stillwatch marks v1"
 _COMMITMENT = b"stillwatch marks commitment v1\0"
 
@@ -91,6 +94,27 @@ class MarkKey(_Secret):
     def word(self) -> int:
         """The first 64 bits, little-endian: the key of the integer PRF. A secret too."""
         return int.from_bytes(self._secret[:8], "little")
+
+
+def master_text(master: MasterSecret) -> str:
+    """The one line that a key file or the environment holds. A secret."""
+    return f"{_TEXT_FORM}{master.reveal().hex()}\n"
+
+
+def master_of_text(text: str, where: str) -> MasterSecret:
+    """The secret that `master_text` wrote.
+
+    Args:
+        text: the line.
+        where: it was found, for messages; they never hold the text.
+
+    Raises KeyMaterialError for another form or a secret that `MasterSecret` refuses.
+    """
+    line = text.strip()
+    digits = line.removeprefix(_TEXT_FORM)
+    if digits == line or _DIGITS.fullmatch(digits) is None:
+        raise KeyMaterialError(f"{where} holds no line of {_TEXT_FORM!r} and hexadecimal digits; {_MAKE_ONE}")
+    return MasterSecret(bytes.fromhex(digits))
 
 
 def hkdf_sha256(secret: bytes, *, salt: bytes, info: bytes, length: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
 from stillwatch import __version__
+from stillwatch.cli.mark import mark
+from stillwatch.cli.output import new_console, print_json
 from stillwatch.errors import StillwatchError, StoppedError, UsageError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(mark, name="mark")
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")]
 AccountsTable = Annotated[
@@ -61,10 +62,6 @@ FailOn = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be read and which signals would be silent; write nothing.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw; recorded in run.json.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")]
-
-
-def _console(*, stderr: bool) -> Console:
-    return Console(stderr=stderr, highlight=False)
 
 
 def _say_version(wanted: bool) -> None:  # noqa: FBT001 - the parser passes the flag
@@ -141,7 +138,7 @@ def demo(
     if not as_json:
         from stillwatch.app.showing import demo_table
 
-        _console(stderr=False).print(demo_table(result))
+        new_console(stderr=False).print(demo_table(result))
 
 
 @app.command()
@@ -175,9 +172,9 @@ def simulate(
     with _progress(quiet=as_json) as progress:
         counts = run_simulation(out, tactics=tactic or [], knobs=knobs, progress=progress, **given)
     if as_json:
-        _print_json(counts)
+        print_json(counts)
         return
-    _console(stderr=False).print(f"{counts['exchanges']:,} exchanges of {counts['accounts']:,} accounts in {out}", markup=False)
+    new_console(stderr=False).print(f"{counts['exchanges']:,} exchanges of {counts['accounts']:,} accounts in {out}", markup=False)
 
 
 @app.command()
@@ -202,11 +199,11 @@ def explain(
     if as_json:
         from stillwatch.app.explaining import read_run
 
-        _print_json({"finding": ocsf_finding(finding, read_run(folder)), "links": links, "exchanges": rows})
+        print_json({"finding": ocsf_finding(finding, read_run(folder)), "links": links, "exchanges": rows})
         return
     from stillwatch.app.showing import exchange_table, link_table
 
-    console = _console(stderr=False)
+    console = new_console(stderr=False)
     console.print(explain_text(finding, everything=everything))
     if everything:
         console.print(link_table(links))
@@ -223,17 +220,17 @@ def signals(as_json: Json = False) -> None:
     from stillwatch.detect.catalogue import CATALOGUE
 
     if as_json:
-        _print_json([asdict(signal) for signal in CATALOGUE])
+        print_json([asdict(signal) for signal in CATALOGUE])
         return
     from stillwatch.app.showing import signal_list
 
-    _console(stderr=False).print(signal_list(CATALOGUE))
+    new_console(stderr=False).print(signal_list(CATALOGUE))
 
 
 @app.command()
 def version() -> None:
     """Print the version."""
-    _console(stderr=False).print(__version__, markup=False)
+    new_console(stderr=False).print(__version__, markup=False)
 
 
 def _fail_on(report: Report, severity: str | None) -> None:
@@ -258,7 +255,7 @@ def _finite(**given: float) -> None:
 def _progress(*, quiet: bool) -> Any:
     from stillwatch.app.showing import progress
 
-    return progress(_console(stderr=True), quiet=quiet)
+    return progress(new_console(stderr=True), quiet=quiet)
 
 
 @contextmanager
@@ -275,19 +272,15 @@ def _noted(error: BaseException) -> str:
     return "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
 
 
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str, indent=1) + "\n")
-
-
 def _print_report(report: Report, out: Path, *, as_json: bool) -> None:
     from stillwatch.app.noting import NAMED_FILES, accounts_words
     from stillwatch.report import summary_json, summary_table
     from stillwatch.report.text import visible
 
     if as_json:
-        _print_json(summary_json(report) | {"folder": str(out)})
+        print_json(summary_json(report) | {"folder": str(out)})
         return
-    console = _console(stderr=False)
+    console = new_console(stderr=False)
     console.print(summary_table(report))
     run = report.run
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(run.quarantine_reasons.items(), key=lambda pair: -pair[1]))
@@ -313,11 +306,11 @@ def _print_dry_run(paths: tuple[Path, ...], format: str, accounts: Path | None, 
 
     found = dry_run(paths, format=format, accounts=accounts, out=out)
     if as_json:
-        _print_json(asdict(found))
+        print_json(asdict(found))
         return
     from stillwatch.app.showing import dry_run_table
 
-    _console(stderr=False).print(dry_run_table(found))
+    new_console(stderr=False).print(dry_run_table(found))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -365,5 +358,5 @@ def _run(arguments: list[str]) -> int:
 
 
 def _failed(sentence: str, status: int) -> int:
-    _console(stderr=True).print(f"stillwatch: {sentence}", markup=False, soft_wrap=True)
+    new_console(stderr=True).print(f"stillwatch: {sentence}", markup=False, soft_wrap=True)
     return status

@@ -1,0 +1,166 @@
+"""`stillwatch mark`: keys, commitments, watermark configuration, canaries and twins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stillwatch.cli.output import new_console, print_json
+
+mark = typer.Typer(
+    help="Mark what is served, so that training on it can be proved: keys, twins, canaries and watermark configuration.",
+    epilog="Start with: stillwatch mark keys --out master.key. Then: stillwatch mark commit --key master.key",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key", help="File of the master secret, readable by its owner only; default: the variable STILLWATCH_MASTER_KEY."),
+]
+Period = Annotated[str, typer.Option(help="Period of the key, such as 2026-11; the next period is the next key.")]
+Account = Annotated[str | None, typer.Option(help="Account whose answers the key marks; default: one key for all accounts.")]
+NewFile = Annotated[Path, typer.Option("--out", "-o", help="New file with mode 0600; an existing one is never overwritten.")]
+OwnFamilies = Annotated[list[Path] | None, typer.Option("--families", help="Further canary families (TOML), repeatable.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")]
+
+
+@mark.command()
+def keys(out: NewFile, as_json: Json = False) -> None:
+    """Make a master secret in a new file that only you may read, and print its commitment.
+
+    Every key is derived from it, per purpose, account and period, so this file is all there is to keep, and to lose. The commitment gives
+    nothing away: publish or seal it before the first answer is marked, so that nobody can say the key was chosen afterwards.
+    """
+    from stillwatch.app.marking import make_master
+
+    commitment = make_master(out)
+    if as_json:
+        print_json({"file": str(out), "commitment": commitment})
+        return
+    console = new_console(stderr=False)
+    console.print(f"Master secret: {out} (mode 0600). Keep a copy where only you can reach it.", markup=False, soft_wrap=True)
+    console.print(f"Commitment: {commitment}", markup=False, soft_wrap=True)
+
+
+@mark.command()
+def commit(
+    key: KeyFile = None,
+    purpose: Annotated[list[str] | None, typer.Option(help="green-list, gumbel, vllm-gumbel, twins or canaries; repeatable.")] = None,
+    account: Annotated[list[str] | None, typer.Option(help="Account of a key, repeatable; default: one key for all accounts.")] = None,
+    period: Annotated[str | None, typer.Option(help="Period of the keys, such as 2026-11; needed with --purpose.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print commitments: of the master secret, or of the keys for purposes, accounts and a period. No key is printed.
+
+    \b
+    stillwatch mark commit --key master.key
+    stillwatch mark commit --key master.key --purpose twins --purpose canaries --account acme --period 2026-11
+    """
+    from stillwatch.app.marking import commitments, load_master
+
+    found = commitments(load_master(key), purposes=purpose or [], accounts=account or [], period=period)
+    if as_json:
+        print_json(found)
+        return
+    from stillwatch.app.showing_marks import commitment_table
+
+    new_console(stderr=False).print(commitment_table(found))
+
+
+@mark.command()
+def vllm(
+    out: NewFile,
+    period: Period,
+    key: KeyFile = None,
+    account: Account = None,
+    width: Annotated[int, typer.Option(min=1, max=16, help="Tokens of a context; vLLM's own default is 4.")] = 4,
+    as_json: Json = False,
+) -> None:
+    """Write the configuration of vLLM's own Gumbel watermark into a new file; it holds the key of the period.
+
+    Its content is the value of vLLM's --watermark-config. What vLLM then writes is read without torch by stillwatch.marks.vllm_gumbel.
+    """
+    from stillwatch.app.marking import load_master, write_vllm
+
+    _print_written(out, write_vllm(load_master(key), out, account=account, period=period, width=width), as_json=as_json)
+
+
+@mark.command()
+def canaries(families: OwnFamilies = None, as_json: Json = False) -> None:
+    """List the canary families: what is chosen, among how many equally good variants, and how many questions that gives."""
+    from stillwatch.app.marking import families_json, load_families
+
+    found = load_families(families or [])
+    if as_json:
+        print_json(families_json(found))
+        return
+    from stillwatch.app.showing_marks import family_table
+
+    new_console(stderr=False).print(family_table(found))
+
+
+@mark.command()
+def instructions(
+    out: NewFile,
+    period: Period,
+    key: KeyFile = None,
+    account: Account = None,
+    families: OwnFamilies = None,
+    as_json: Json = False,
+) -> None:
+    """Write the canary choices of a key as instructions that a gateway adds to system messages, one JSON line per topic.
+
+    The choices are the secret itself: the file has mode 0600, and nothing of it is printed.
+    """
+    from stillwatch.app.marking import load_families, load_master, write_instructions
+
+    written = write_instructions(load_master(key), load_families(families or []), out, account=account, period=period)
+    _print_written(out, written, as_json=as_json)
+
+
+@mark.command()
+def questions(out: NewFile, families: OwnFamilies = None, as_json: Json = False) -> None:
+    """Write the questions that ask a suspect model for the canaries, one JSON line each. They name no choice and need no key.
+
+    Ask each once, in a conversation of its own: each is one independent draw of the key.
+    """
+    from stillwatch.app.marking import load_families, write_questions
+
+    _print_written(out, write_questions(load_families(families or []), out), as_json=as_json)
+
+
+@mark.command()
+def twins(
+    pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="Pairs file that the gateway appends to.")],
+    key: Annotated[
+        Path | None, typer.Option("--key", help="Master secret, to check that every pair is its own; the coin stays unseen.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a pairs file: its chain, ties, repeated requests, and, with a key, that every pair is the key's own.
+
+    Nothing here looks at which answer was served, so that it may be run at any time. The head fixes every line before it: publish it.
+    """
+    from stillwatch.app.marking import check_twins, load_master
+
+    found = check_twins(pairs, None if key is None else load_master(key))
+    if as_json:
+        print_json(found)
+        return
+    from stillwatch.app.showing_marks import twins_table
+
+    new_console(stderr=False).print(twins_table(found))
+
+
+def _print_written(out: Path, written: dict[str, object], *, as_json: bool) -> None:
+    """Say what was written, without what it says."""
+    if as_json:
+        print_json({"file": str(out)} | written)
+        return
+    console = new_console(stderr=False)
+    console.print(f"Written: {out} (mode 0600)", markup=False, soft_wrap=True)
+    for name, value in written.items():
+        console.print(f"{name.replace('_', ' ').capitalize()}: {value}", markup=False, soft_wrap=True)
