@@ -8,11 +8,12 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from stillwatch.records.findings import Finding, Run
+from stillwatch.records.pairs import TwinPair
 from stillwatch.records.tables import ACCOUNTS, ENTITIES, EXCHANGES, LINKS, MEMBERS, SKETCH_COLUMNS, TRUTH, Column
 
 DOCS = Path(__file__).parents[1]
@@ -102,15 +103,23 @@ def command_tables() -> str:
 
     from stillwatch.cli import app
 
-    root: Any = typer.main.get_command(app)
     parts: list[str] = []
-    for name, command in root.commands.items():
+    for name, command in _leaves("", typer.main.get_command(app)):
         about = (command.help or "").split("\f")[0].split("\b")[0].strip()
         parts.append(f"\n## stillwatch {name}\n\n{about}\n")
         rows = [_parameter(parameter) for parameter in command.params]
         if rows:
             parts.append("\n" + table(("argument or option", "default", "meaning"), rows))
     return "".join(parts)
+
+
+def _leaves(before: str, group: Any) -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name; a group's own, in the place of the group."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _leaves(f"{before}{name} ", command)
+        else:
+            yield f"{before}{name}", command
 
 
 def _parameter(parameter: Any) -> tuple[str, str, str]:
@@ -129,6 +138,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "truth": lambda: column_table(TRUTH.columns),
     "finding": lambda: record_table(Finding),
     "run": lambda: record_table(Run),
+    "twin-pair": lambda: record_table(TwinPair),
     "readers": reader_matrix,
     "features": feature_table,
     "signals": signal_tables,

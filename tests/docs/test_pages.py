@@ -26,6 +26,8 @@ from stillwatch.settings import ScanSettings
 
 OUTPUTS = "docs/reference/outputs.md"
 HOW_TO = "docs/how-to/read-your-logs.md"
+MARKING = "docs/how-to/mark-your-outputs.md"
+VLLMS_OWN = "--watermark-config"
 STATISTICS = "docs/explanation/statistics.md"
 ARCHITECTURE = "docs/explanation/architecture.md"
 
@@ -53,14 +55,18 @@ def test_every_generated_part_stands_on_a_page(build: ModuleType, pages: dict[st
     assert not [name for name in build.PARTS if f"<!-- begin {name} -->" not in text]
 
 
-def _commands() -> Iterator[tuple[str, Any]]:
-    root: Any = typer.main.get_command(app)
-    yield from root.commands.items()
+def _commands(before: str = "", group: Any = None) -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name, those of groups too."""
+    for name, command in (group or typer.main.get_command(app)).commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(f"{before}{name} ", command)
+        else:
+            yield f"{before}{name}", command
 
 
 def test_every_command_stands_in_the_readme_and_every_option_in_the_reference(pages: dict[str, str]) -> None:
     reference = pages["docs/reference/commands.md"]
-    assert not [name for name, _ in _commands() if f"`stillwatch {name}" not in pages["README.md"]]
+    assert not [name for name, _ in _commands() if f"`stillwatch {name.split()[0]}" not in pages["README.md"]]
     missing = []
     for name, command in _commands():
         section = reference.split(f"## stillwatch {name}\n")[1].split("\n## ")[0]
@@ -70,8 +76,8 @@ def test_every_command_stands_in_the_readme_and_every_option_in_the_reference(pa
 
 
 def test_every_option_that_the_pages_name_exists(pages: dict[str, str]) -> None:
-    known = {option for _, command in _commands() for parameter in command.params for option in parameter.opts} | {"--help"}
-    named = {option for name in ("README.md", HOW_TO, OUTPUTS) for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", pages[name])}
+    known = {option for _, command in _commands() for parameter in command.params for option in parameter.opts} | {"--help", VLLMS_OWN}
+    named = {option for name in ("README.md", HOW_TO, MARKING, OUTPUTS) for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", pages[name])}
     assert named
     assert named <= known
 
