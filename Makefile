@@ -6,7 +6,7 @@ BENCH_CAMPAIGNS ?= --split tune --seeds 1
 # numba leaves compiled kernels behind; keep them in one place that `make clean` knows
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
-.PHONY: help demo test check types quick-tests calibrate test-spark bench bench-real bench-campaigns clean format
+.PHONY: help demo test check types quick-tests calibrate test-spark test-models bench bench-real bench-campaigns clean format
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -23,6 +23,10 @@ help: ## what can be made
 
 .venv/.spark: .venv/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,spark]'
+	@touch $@
+
+.venv/.models: .venv/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,models]'
 	@touch $@
 
 demo: .venv/.run ## simulate a provider's fortnight, scan it, say where the report is
@@ -48,6 +52,9 @@ quick-tests: .venv/.dev
 
 test-spark: .venv/.spark ## the contract suite on PySpark in local mode (needs Java 17)
 	$(BIN)/python -m pytest -m spark
+
+test-models: .venv/.models ## watermarks on torch and transformers (a build without an accelerator is enough)
+	$(BIN)/python -m pytest tests/unit/marks/test_processors.py
 
 bench: .venv/.dev ## speed and memory of a whole scan against the floor; results into benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/scan.py

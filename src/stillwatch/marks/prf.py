@@ -9,7 +9,7 @@ usual batteries of tests, but is no cipher: somebody who can ask for many marked
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -107,19 +107,21 @@ def context_seeds(tokens: ArrayLike, width: int) -> Words:
     return seeds
 
 
-def unused_context(response: Sequence[int], width: int) -> int | None:
+def unused_context(response: ArrayLike, width: int) -> int | None:
     """The seed of the last `width` tokens of an answer so far; None where it is shorter, or has had this context before.
 
     A sampler marks the next token only where a seed is given: a context that is marked twice in one answer would use the same random
     numbers twice, which draws answers into loops and makes the marks of one answer depend on each other.
 
+    Args:
+        response: [n] token ids of the answer, without its prompt.
+        width: tokens of a context, at least 1.
+
     Errors as for `context_seeds`.
     """
-    if len(response) < width:
-        require(width >= 1, f"width is {width}; a window has at least 1 token")
-        return None
-    seeds = context_seeds([*response, 0], width)
-    return None if np.any(seeds[:-1] == seeds[-1]) else int(seeds[-1])
+    # the window before a token that is yet to come
+    seeds = context_seeds(np.append(np.asarray(response, np.int64), 0), width)
+    return None if not seeds.size or np.any(seeds[:-1] == seeds[-1]) else int(seeds[-1])
 
 
 def _mixed(words: Words) -> Words:

@@ -29,7 +29,7 @@ class _Marking:
 
     def _fresh(self, input_ids: Any) -> tuple[list[int], list[int]]:
         """Rows whose context is there and new to their answer, and its seed."""
-        seeds = [unused_context(answer, self._width) for answer in input_ids[:, self._prompt_tokens :].tolist()]
+        seeds = [unused_context(answer, self._width) for answer in input_ids[:, self._prompt_tokens :].cpu().numpy()]
         found = [(row, seed) for row, seed in enumerate(seeds) if seed is not None]
         return [row for row, _ in found], [seed for _, seed in found]
 
