@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from stillwatch.app.marking import PURPOSES, load_master
@@ -17,6 +18,7 @@ from stillwatch.marks.canary_families import all_slots, shipped_families
 from stillwatch.marks.keys import MasterSecret, commitment, derive, master_text
 from stillwatch.marks.twins import Asked, TwinKey, serve
 from stillwatch.marks.vllm_gumbel import PURPOSE as VLLM
+from stillwatch.marks.vllm_gumbel import uniforms
 
 MASTER = MasterSecret(bytes(range(40, 80)))
 
@@ -202,3 +204,40 @@ def test_pairs_of_another_key_or_a_changed_file_fail(key: Path, tmp_path: Path, 
     path.write_bytes(path.read_bytes().replace(b"one b", b"one c").replace(b"one a", b"one d"))
     assert main(["mark", "twins", str(path)]) == 1
     assert "line 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["array", "object", "response"])
+def test_what_vllm_wrote_is_read_in_every_form(form: str, key: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    derived = derive(MASTER, purpose=VLLM, account=None, period="1")
+    vocabulary, written = np.arange(64), list[int]()
+    for _ in range(80):
+        context = [-1, -1, -1, -1, *written][-4:]
+        written.append(int(np.argmax(uniforms(derived, np.tile(context, (64, 1)), vocabulary))))
+    line = {"array": written, "object": {"token_ids": written}, "response": {"choices": [{"token_ids": written}, {"token_ids": written}]}}[
+        form
+    ]
+    path = tmp_path / "tokens.jsonl"
+    path.write_text(json.dumps(line) + "\n\n")
+    found = _json(capsys, "read-vllm", str(path), "--key", str(key), "--period", "1")
+    assert found["p_value"] < 1e-30
+    assert found["contexts_scored_once"] <= 80
+    assert found["answers"] == (2 if form == "response" else 1)
+    assert _json(capsys, "read-vllm", str(path), "--key", str(key), "--period", "2")["p_value"] > 1e-4
+    assert main(["mark", "read-vllm", str(path), "--key", str(key), "--period", "1"]) == 0
+    assert "independently of the key" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("line", ["{", "5", '{"text": "x"}', '[1, "2"]', "[1, true]", "[-1]", "[1.5]", '{"choices": [3]}', "[" * 100_000])
+def test_a_line_without_token_ids_is_named(line: str, key: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "tokens.jsonl"
+    path.write_text("[1, 2]\n" + line + "\n")
+    assert main(["mark", "read-vllm", str(path), "--key", str(key), "--period", "1"]) == 1
+    assert "line 2" in capsys.readouterr().err
+
+
+def test_no_tokens_are_too_few(key: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "tokens.jsonl"
+    path.write_text("")
+    assert main(["mark", "read-vllm", str(path), "--key", str(key), "--period", "1"]) == 1
+    assert "at least 1" in capsys.readouterr().err
+    assert main(["mark", "read-vllm", str(tmp_path / "none"), "--key", str(key), "--period", "1"]) == 1

@@ -10,6 +10,7 @@ from typing import Any
 
 from stillwatch.app.pair_files import read_pairs
 from stillwatch.app.private_files import create_private, read_private
+from stillwatch.app.token_files import read_token_lines
 from stillwatch.errors import UnreadableInputError, UsageError
 from stillwatch.marks import canaries, twins, vllm_gumbel
 from stillwatch.marks.canary_families import Family, all_slots, check_together, parse_families, shipped_families
@@ -73,6 +74,28 @@ def write_vllm(master: MasterSecret, out: Path, *, account: str | None, period: 
     key = derive(master, purpose=vllm_gumbel.PURPOSE, account=account, period=period)
     create_private(out, vllm_gumbel.configuration(key, width=width) + "\n")
     return {"commitment": commitment(key)}
+
+
+def read_vllm(master: MasterSecret, tokens: Path, *, account: str | None, period: str, width: int) -> dict[str, Any]:
+    """What vLLM's watermark says of a file of token ids, with the null hypothesis and the assumption of its p-value.
+
+    Raises TooFewSamplesError for a file without tokens, TokenLineError for a line that holds none.
+    """
+    key = derive(master, purpose=vllm_gumbel.PURPOSE, account=account, period=period)
+    answers = read_token_lines(tokens)
+    reading = vllm_gumbel.detect(key, answers, width=width)
+    return {
+        "file": str(tokens),
+        "answers": len(answers),
+        "tokens": reading.given,
+        "contexts_scored_once": reading.scored,
+        "score_nats": reading.score,
+        "score_expected_without_the_key": reading.scored,
+        "p_value": reading.p_value,
+        "key_commitment": commitment(key),
+        "null": "the tokens were chosen independently of the key",
+        "assumption": "Philox 4x32-10 gives independent uniform numbers to whoever does not know the key",
+    }
 
 
 def load_families(paths: Sequence[Path]) -> tuple[Family, ...]:

@@ -49,6 +49,18 @@ def twins_table(found: Mapping[str, Any]) -> Table:
         "every pair is the key's own": checked,
         "head": found["head"],
     }
+    return _named(table, rows)
+
+
+def reading_table(found: Mapping[str, Any]) -> Table:
+    """What a watermark's detector read."""
+    rows = {name.replace("_", " "): value for name, value in found.items()}
+    rows["p value"] = f"{found['p_value']:.3g}"
+    rows["score nats"] = f"{found['score_nats']:.1f}"
+    return _named(Table("reading", "", box=SIMPLE_HEAD), rows)
+
+
+def _named(table: Table, rows: Mapping[str, object]) -> Table:
     for name, value in rows.items():
         table.add_row(name, Text(visible(str(value), limit=2000), overflow="fold"))
     return table

@@ -88,6 +88,34 @@ def vllm(
     _print_written(out, write_vllm(load_master(key), out, account=account, period=period, width=width), as_json=as_json)
 
 
+@mark.command("read-vllm")
+def read_vllm(
+    tokens: Annotated[
+        Path, typer.Argument(metavar="TOKENS", help="JSON Lines: arrays of token ids, or vLLM's responses (return_token_ids: true).")
+    ],
+    period: Period,
+    key: KeyFile = None,
+    account: Account = None,
+    width: Annotated[int, typer.Option(min=1, max=16, help="Context width of the configuration.")] = 4,
+    as_json: Json = False,
+) -> None:
+    """Read vLLM's own Gumbel watermark from token ids: is this text of the key of the period?
+
+    Answers without their prompts, in the tokenizer of the marked model. Each context counts once over all answers, so repeated text makes
+    no false alarm. The p-value is of one test: reading with several keys needs a correction.
+    """
+    from stillwatch.app.marking import load_master
+    from stillwatch.app.marking import read_vllm as read
+
+    found = read(load_master(key), tokens, account=account, period=period, width=width)
+    if as_json:
+        print_json(found)
+        return
+    from stillwatch.app.showing_marks import reading_table
+
+    new_console(stderr=False).print(reading_table(found))
+
+
 @mark.command()
 def canaries(families: OwnFamilies = None, as_json: Json = False) -> None:
     """List the canary families: what is chosen, among how many equally good variants, and how many questions that gives."""
