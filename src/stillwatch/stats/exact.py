@@ -6,6 +6,7 @@ All of them give log10 P(X >= x). A sum that no outcome reaches has -inf; one th
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -39,7 +40,7 @@ def log10_binomial_tail(successes: int, trials: int, probability: float) -> floa
     counts = np.arange(successes, trials + 1, dtype=np.float64)
     terms = special.gammaln(trials + 1.0) - special.gammaln(counts + 1.0) - special.gammaln(trials - counts + 1.0)
     terms += counts * math.log(probability) + (trials - counts) * math.log1p(-probability)
-    return float(special.logsumexp(terms)) / _LN10
+    return log_sum(terms) / _LN10
 
 
 def log10_gamma_tail(total: float, count: int) -> float:
@@ -56,7 +57,7 @@ def log10_gamma_tail(total: float, count: int) -> float:
     if plain > _SMALLEST_PLAIN:
         return math.log10(plain)
     counts = np.arange(count, dtype=np.float64)
-    return float(special.logsumexp(counts * math.log(total) - special.gammaln(counts + 1.0)) - total) / _LN10
+    return (log_sum(counts * math.log(total) - np.asarray(special.gammaln(counts + 1.0))) - total) / _LN10
 
 
 def log10_weighted_tail(weights: ArrayLike, probabilities: ArrayLike, at_least: int) -> float:
@@ -70,7 +71,8 @@ def log10_weighted_tail(weights: ArrayLike, probabilities: ArrayLike, at_least: 
     How: the law is convolved exactly after exponential tilting, which puts its centre at `at_least`, so that every term
     that matters is of ordinary size; all terms are positive, so the relative error is a few times n rounding errors.
     Null hypothesis: the X_i are independent with these probabilities. Assumption: none beyond it; exact.
-    Raises TooFewSamplesError for n = 0, UnusableValuesError for weights or probabilities outside their domain or a sum too long to convolve.
+    Raises TooFewSamplesError for n = 0, UnusableValuesError for weights or probabilities outside their domain or a sum too long to
+    convolve.
 
     Source: Hong 2013, "On computing the distribution function for the Poisson binomial distribution" (recursion);
     Esscher 1932 (tilting).
@@ -92,6 +94,12 @@ def log10_weighted_tail(weights: ArrayLike, probabilities: ArrayLike, at_least: 
     tail = law[at_least:]
     inner = float(np.dot(tail, np.exp(-tilt * np.arange(tail.size))))
     return min(0.0, (float(logs.sum()) - tilt * at_least + math.log(inner)) / _LN10)
+
+
+def log_sum(logarithms: FloatArray) -> float:
+    """ln of the sum of exp(logarithms), without overflow; the largest may be anything but NaN."""
+    largest = float(logarithms.max())
+    return largest if math.isinf(largest) else largest + math.log(float(np.exp(logarithms - largest).sum()))
 
 
 def _summands(weights: ArrayLike, probabilities: ArrayLike) -> tuple[IntArray, FloatArray]:
@@ -118,7 +126,8 @@ def _tilt(weight: IntArray, chance: FloatArray, at_least: int) -> float:
     high = 1.0 / float(weight.max())
     while excess(high) < 0.0:
         high *= 2.0
-    return float(optimize.brentq(excess, 0.0, high, xtol=1e-12 * high))
+    found: Any = optimize.brentq(excess, 0.0, high, xtol=1e-12 * high)
+    return float(found)
 
 
 def _convolved(weight: IntArray, chance: FloatArray) -> FloatArray:
