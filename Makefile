@@ -53,8 +53,8 @@ quick-tests: .venv/.dev
 test-spark: .venv/.spark ## the contract suite on PySpark in local mode (needs Java 17)
 	$(BIN)/python -m pytest -m spark
 
-test-models: .venv/.models ## watermarks on torch and transformers (a build without an accelerator is enough)
-	$(BIN)/python -m pytest tests/unit/marks/test_processors.py
+test-models: .venv/.models ## watermarks and model folders on torch and transformers (a build without an accelerator is enough)
+	$(BIN)/python -m pytest tests/unit/marks/test_processors.py tests/unit/provenance/test_model_folders.py
 
 bench: .venv/.dev ## speed and memory of a whole scan against the floor; results into benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/scan.py

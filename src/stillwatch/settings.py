@@ -62,3 +62,8 @@ def from_environment() -> ScanSettings:
 def master_key_line() -> str | None:
     """What STILLWATCH_MASTER_KEY holds: the line of a key file; None where it is not set. A secret."""
     return os.environ.get("STILLWATCH_MASTER_KEY") or None
+
+
+def suspect_key_line() -> str | None:
+    """What STILLWATCH_SUSPECT_KEY holds: the bearer token of a suspect's endpoint; None where it is not set. A secret."""
+    return os.environ.get("STILLWATCH_SUSPECT_KEY") or None

@@ -72,6 +72,7 @@ def test_small_coefficients_summed_by_their_powers_bound_as_tightly() -> None:
     assert both.log10_tail(mass) == pytest.approx(plain / math.log(10), abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_bound_holds_over_draws() -> None:
     draw = generator(2, "bound over draws")
     coefficients = draw.normal(size=60)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stillwatch.app.demo import Demo
     from stillwatch.app.dry_run import DryRun
     from stillwatch.detect.signal import Signal
+    from stillwatch.records.verdicts import Verdict
 
 
 class Drawn:
@@ -129,6 +130,27 @@ def exchange_table(rows: Sequence[dict[str, Any]]) -> RenderableType:
         for row in rows
     ]
     return _table("Exchanges (all in exchanges/)", ("exchange", "account", "started", "model", "tokens"), shown)
+
+
+def verdict_table(verdict: Verdict) -> RenderableType:
+    """A verdict: its headline, a row per test and key, its sentences, what would have been seen, and ranks as what they are."""
+    from stillwatch.report.verdict_page import p_value, reach_words
+
+    rows = [
+        (
+            judged.name,
+            judged.key,
+            f"{judged.result.sample:,}",
+            p_value(judged.result.log10_p),
+            p_value(judged.log10_adjusted),
+            "yes" if judged.reaches else "no",
+        )
+        for judged in verdict.results
+    ]
+    columns = ("test", "key", "sample", "p", "adjusted p", f"reaches {verdict.level:g}")
+    reaches = [f"{judged.name}, {judged.key}: {reach_words(judged.result)}" for judged in verdict.results if not judged.reaches]
+    sentences = (*verdict.sentences, *reaches, *(rank.says for rank in verdict.corroborations))
+    return Group(Text.assemble((plain(verdict.headline).plain, "bold")), _table("", columns, rows), *(plain(line) for line in sentences))
 
 
 _QUESTIONS = {"pooling": "do these accounts act as one?", "harvest": "is this traffic becoming training data?"}

@@ -16,6 +16,7 @@ import typer
 from stillwatch import __version__
 from stillwatch.cli.mark import mark
 from stillwatch.cli.output import new_console, print_json
+from stillwatch.cli.prove import prove
 from stillwatch.errors import StillwatchError, StoppedError, UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(mark, name="mark")
+app.command()(prove)
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")]
 AccountsTable = Annotated[

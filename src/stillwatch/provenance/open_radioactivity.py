@@ -10,7 +10,7 @@ the law of the statistic is known exactly, whatever suspect, reference and text 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -127,48 +127,45 @@ def open_radioactivity(
     generator: np.random.Generator,
     keys: int = KEYS,
 ) -> ProvenanceResult:
-    """The keyed mass of the suspect less that of a reference, with a finite-sample p-value.
+    """The keyed mass of the suspect less that of a reference; its p-value is a Chernoff bound with the exact moment generating function.
 
     Args:
         key: the one that the plan commits to.
-        references: coefficients against each reference; with several, the p-value is the largest, so that no lucky reference convicts.
+        references: coefficients against each reference; of several p-values the largest counts, so that no lucky reference convicts.
         scoring: of the watermark.
         level: the p-value to be reached, in (0, 1).
-        generator: for the random keys of the rank.
-        keys: how many of them, >= 9,999 unless the rank is only drawn.
+        generator: for the random keys of the rank that stands beside.
+        keys: how many of them; the rank is on the 2,048 largest coefficients, checks the PRF and has a floor.
 
-    Returns:
-        Its p-value is the Chernoff bound, whose moment generating function is exact: never below the exact p. Beside it stands the rank
-        among random keys, on the 2,048 largest coefficients, which checks the PRF and has a floor.
-
-    Null hypothesis, assumption and source: `WORDS`.
-    Raises TooFewSamplesError for fewer than 20 distinct windows or no reference.
+    Null hypothesis, assumption and source: `WORDS`. Raises TooFewSamplesError for fewer than 20 distinct windows or no reference.
     """
     require(0.0 < level < 1.0, f"level is {level}, it must lie strictly between 0 and 1")
     require_samples("open radioactivity, references", needed=1, got=len(references))
     found = [(_tail(key, part, scoring), name) for name, part in references.items()]
     (log10_p, z), name = max(found)
-    weakest = references[name]
-    rank, elsewhere, ours = _rank(key, weakest, scoring, generator, keys)
-    # another reference's value under the same key is no new evidence, but the reader should see how far they agree
-    others = [
-        Beside(name=f"against {other}", log10_p=p, log10_floor=None, meaning="another reference")
-        for (p, _), other in found
-        if other != name
-    ]
+    rank, elsewhere, ours = _rank(key, references[name], scoring, generator, keys)
     return ProvenanceResult(
         test="radioactivity_open",
         statistic=f"keyed mass less that of {name}, in standard deviations over keys",
         value=z,
         log10_p=log10_p,
         method=f"Chernoff bound with the exact moment generating function; {scoring.name}; the weakest of {len(references)} reference(s)",
-        sample=int(weakest.weights.size),
+        sample=int(references[name].weights.size),
         dropped=(),
         words=WORDS,
-        reach=_reach(weakest, scoring, level),
-        beside=(rank, *others),
+        reach=_reach(references[name], scoring, level),
+        beside=(rank, *_others(found, name)),
         elsewhere=tuple(elsewhere.tolist()),
         details=(ours,),
+    )
+
+
+def _others(found: Sequence[tuple[tuple[float, float], str]], weakest: str) -> tuple[Beside, ...]:
+    """The other references' p-values under the same key: no new evidence, but the reader should see how far they agree."""
+    return tuple(
+        Beside(name=f"against {name}", log10_p=p, log10_floor=None, meaning="another reference")
+        for (p, _), name in found
+        if name != weakest
     )
 
 

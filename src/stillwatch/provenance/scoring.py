@@ -19,11 +19,19 @@ class Scoring(Protocol):
     """A watermark as the tests see it."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102 - of the watermark
+    def name(self) -> str:
+        """Of the watermark, with its parameters."""
+        ...
+
     @property
-    def mean(self) -> float: ...  # noqa: D102 - of a score over keys
+    def mean(self) -> float:
+        """Of a score over keys."""
+        ...
+
     @property
-    def law(self) -> Law: ...  # noqa: D102 - of a score less its mean
+    def law(self) -> Law:
+        """Of a score less its mean, over keys."""
+        ...
 
     def scores(self, key: MarkKey, seeds: ArrayLike, tokens: ArrayLike) -> FloatArray:
         """[n] scores of (seed, token) pairs: independent over different pairs for a key that they were chosen without."""

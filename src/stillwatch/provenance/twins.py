@@ -18,7 +18,7 @@ from stillwatch.provenance.power import first_reaching, normal_power, reach
 from stillwatch.records.verdicts import Beside, ProvenanceResult, Reach, Words
 from stillwatch.stats.chernoff import FairSign, WeightedSum
 from stillwatch.stats.exact import log10_binomial_tail, log10_weighted_tail
-from stillwatch.stats.samples import FloatArray, finite_vector, require, require_samples
+from stillwatch.stats.samples import FloatArray, finite_vector, probability, require, require_samples
 
 Score: TypeAlias = Literal["difference", "sign"]
 
@@ -37,19 +37,18 @@ WORDS = Words(
     "as its negative, independently over pairs.",
     assumption="The coin is keyed and was committed to before use; both answers come from the same sampler, and the coin fell before any "
     "filter; withheld answers never left. Nothing is assumed of the suspect, and nothing of the differences' law.",
-    source="Fisher 1935, The Design of Experiments, section 21 (sign-flip); Steinke, Nasr, Jagielski 2023, Privacy auditing with one "
+    source="Fisher 1935, The Design of Experiments, section 21 (sign-flip); Arbuthnot 1710 (sign test); Steinke, Nasr, Jagielski 2023, "
+    "Privacy auditing with one "
     "training run (randomised inclusion); Rastogi et al. 2025, STAMP (paired test of published and withheld versions).",
     shows="The suspect's scores depend on which of two equally good answers we served, which only what was served can cause.",
     does_not_show="How the answers reached the suspect: an account, a relay or a public dump of served answers would all do. "
     "Which account, only a key of that account's own can say.",
 )
-_SIGN_WORDS = Words(
-    null=WORDS.null,
-    assumption=WORDS.assumption,
-    source="Arbuthnot 1710 (sign test), with the randomisation of Steinke, Nasr, Jagielski 2023.",
-    shows=WORDS.shows,
-    does_not_show=WORDS.does_not_show,
-)
+_NAMES = {"difference": "exact sign-flip test", "sign": "exact sign test"}
+_STATISTICS = {
+    "difference": "mean difference, served minus withheld",
+    "sign": "share of pairs in which the served answer is preferred",
+}
 
 
 def twins(
@@ -65,47 +64,48 @@ def twins(
 
     Args:
         differences: [n], served minus withheld, teacher-referenced where the teacher's scores are known; one unit for all.
-        identical: [n], True where both answers are the same text: such a pair says nothing and is left out.
+        identical: [n], True where both answers are the same text: left out. All other pairs are analysed (intention to treat).
         level: the p-value to be reached, in (0, 1).
-        score: `difference` tests the sum of differences, `sign` how many are positive.
-        generator: for the coin flips of the picture.
-        flips: how many of them, >= 99.
+        score: `difference` tests the sum of differences, on a grid that follows from their absolute values alone; `sign` their signs.
+        generator, flips: for the coin flips of the picture, >= 99.
 
-    Returns:
-        Its p-value is exact: of the sum of differences on a grid that follows from their absolute values alone (so the coin stays
-        independent of it), by the full law of all 2^n flips; above 20,000 pairs a Chernoff bound on that law, and `method` says so.
-        Beside it stand the sign test (or the sign-flip test), the Chernoff bound, and the rank among drawn flips with its floor.
-
-    All pairs that are not identical are analysed (intention to treat); a difference of exactly 0 adds nothing to any flip.
-    Null hypothesis, assumption and source: `WORDS`.
-    Raises TooFewSamplesError where 2^-n > level, n being the pairs whose difference is not 0.
+    The p-value is exact, by the full law of all 2^n flips; above 20,000 pairs a Chernoff bound on that law, and `method` says so.
+    Null hypothesis, assumption and source: `WORDS`. Raises TooFewSamplesError where 2^-n > level, of n differences that are not 0.
     """
-    given = finite_vector(differences, "differences")
-    same = np.zeros(given.size, dtype=bool) if identical is None else np.asarray(identical, dtype=bool)
-    require(same.shape == given.shape, f"{same.size} marks of identical pairs for {given.size} differences; pass one for each")
-    require(0.0 < level < 1.0, f"level is {level}, it must lie strictly between 0 and 1")
-    kept = given[~same]
-    speaking = kept[kept != 0.0]
-    require_samples("twins, pairs that differ", needed=math.ceil(-math.log2(level) - 1e-12), got=speaking.size)
-    exact, method = _sign_flip(speaking)
-    positive = int(np.count_nonzero(speaking > 0.0))
-    sign = log10_binomial_tail(positive, speaking.size, 0.5)
+    kept, speaking, dropped = _analysed(differences, identical)
+    require_samples("twins, pairs that differ", needed=math.ceil(-math.log2(probability(level, "level")) - 1e-12), got=speaking.size)
     flipped = _flipped_means(speaking, generator, flips)
-    of_sum = score == "difference"
+    tests = {"difference": _sign_flip(speaking), "sign": _sign_test(speaking)}
+    of_sum, other = score == "difference", "sign" if score == "difference" else "difference"
     return ProvenanceResult(
         test="twins",
-        statistic="mean difference, served minus withheld" if of_sum else "share of pairs in which the served answer is preferred",
-        value=float(speaking.mean()) if of_sum else positive / speaking.size,
-        log10_p=exact if of_sum else sign,
-        method=method if of_sum else "exact sign test: binomial tail of the pairs in which the served answer is preferred",
+        statistic=_STATISTICS[score],
+        value=float(speaking.mean()) if of_sum else float(np.mean(speaking > 0.0)),
+        log10_p=tests[score][0],
+        method=tests[score][1],
         sample=int(speaking.size),
-        dropped=(("identical texts", int(same.sum())), ("difference exactly 0", int(kept.size - speaking.size))),
-        words=WORDS if of_sum else _SIGN_WORDS,
+        dropped=dropped,
+        words=WORDS,
         reach=_reach(speaking.size, level) if of_sum else _sign_reach(speaking.size, level),
-        beside=_beside(speaking, sign if of_sum else exact, "exact sign test" if of_sum else "exact sign-flip test", flipped),
+        beside=_beside(speaking, tests[other][0], _NAMES[other], flipped),
         elsewhere=tuple(flipped.tolist()) if of_sum else (),
         details=tuple(kept.tolist()),
     )
+
+
+def _analysed(differences: ArrayLike, identical: ArrayLike | None) -> tuple[FloatArray, FloatArray, tuple[tuple[str, int], ...]]:
+    """Differences of pairs that are not identical, those of them that are not 0, and counts of what was left out."""
+    given = finite_vector(differences, "differences")
+    same = np.zeros(given.size, dtype=bool) if identical is None else np.asarray(identical, dtype=bool)
+    require(same.shape == given.shape, f"{same.size} marks of identical pairs for {given.size} differences; pass one for each")
+    kept = given[~same]
+    speaking = kept[kept != 0.0]
+    return kept, speaking, (("identical texts", int(same.sum())), ("difference exactly 0", int(kept.size - speaking.size)))
+
+
+def _sign_test(differences: FloatArray) -> tuple[float, str]:
+    p = log10_binomial_tail(int(np.count_nonzero(differences > 0.0)), differences.size, 0.5)
+    return p, "exact sign test: binomial tail of the pairs in which the served answer is preferred"
 
 
 def _sign_flip(differences: FloatArray) -> tuple[float, str]:

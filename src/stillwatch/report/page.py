@@ -25,7 +25,7 @@ def render_html(report: Report, *, detailed: int = 25) -> str:
 
     shown = view.entries(report, detailed)
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             report=report,
@@ -64,7 +64,8 @@ def _filters() -> dict[str, Any]:
     }
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """What every page is rendered with: escaping always, undefined names an error, text bounded and made visible."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -65,7 +65,12 @@ def signed(value: float) -> str:
 def scientific(value: float) -> str:
     """As 1.2 × 10⁻⁵."""
     digits, exponent = f"{value:.1e}".split("e")
-    return f"{digits.replace('-', '−')} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    return f"{digits.replace('-', '−')} × {power_of_ten(int(exponent))}"
+
+
+def power_of_ten(exponent: int) -> str:
+    """As 10⁻⁵."""
+    return f"10{str(exponent).translate(_SUPERSCRIPTS)}"
 
 
 def probability(value: float | None) -> str:

@@ -28,22 +28,27 @@ _CHUNK = 1 << 20
 
 
 class Law(Protocol):
-    """The law of one centred draw.
-
-    Attributes:
-        variance, third: its second and third cumulant.
-        fourth: upper bound of the fourth derivative of log_mgf on [-0.25, 0.25].
-        ceiling: log_mgf is finite below it.
-    """
+    """The law of one centred draw."""
 
     @property
-    def variance(self) -> float: ...  # noqa: D102 - said above
+    def variance(self) -> float:
+        """Second cumulant."""
+        ...
+
     @property
-    def third(self) -> float: ...  # noqa: D102
+    def third(self) -> float:
+        """Third cumulant."""
+        ...
+
     @property
-    def fourth(self) -> float: ...  # noqa: D102
+    def fourth(self) -> float:
+        """Upper bound of the fourth derivative of log_mgf on [-0.25, 0.25]."""
+        ...
+
     @property
-    def ceiling(self) -> float: ...  # noqa: D102
+    def ceiling(self) -> float:
+        """log_mgf is finite below it."""
+        ...
 
     def log_mgf(self, tilt: FloatArray) -> FloatArray:
         """ln E exp(tilt X), element by element."""

@@ -49,6 +49,7 @@ def test_identical_pairs_are_dropped_and_all_others_are_analysed() -> None:
     assert dict(result.dropped) == {"identical texts": 4, "difference exactly 0": 1}
 
 
+@pytest.mark.slow
 def test_the_bound_beside_the_exact_p_is_never_below_it() -> None:
     result = twins(generator(4, "bound").normal(0.3, 1.0, 300), level=1e-3, generator=generator(4, "flips"))
     beside = {other.name: other for other in result.beside}
@@ -66,6 +67,7 @@ def test_too_few_pairs_name_how_many_are_needed() -> None:
         twins(np.ones(19), level=1e-6, generator=generator(6, "flips"))
 
 
+@pytest.mark.slow
 def test_canaries_reach_one_in_a_million_from_24_questions_at_half_adoption() -> None:
     draw = generator(7, "reach of canaries")
     chosen = draw.integers(0, 16, (400, 24))

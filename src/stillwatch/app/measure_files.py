@@ -1,0 +1,148 @@
+"""Files of arrays (npz without pickles, Parquet, JSON Lines) as columns by name. They may be hostile: bounded, and never run."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillwatch.errors import UnreadableInputError
+from stillwatch.provenance.measures import MeasureError
+
+LARGEST = 8 * 1024**3
+"""Bytes of a file's arrays once unpacked."""
+LONGEST_LINE = 64 * 1024 * 1024
+
+Columns = dict[str, NDArray[Any]]
+
+
+def read_measures(path: Path) -> Columns:
+    """The arrays of a file, by its suffix `.npz`, `.parquet` or `.jsonl`.
+
+    Raises UnreadableInputError for a file that is missing or of another suffix, MeasureError for what it holds.
+    """
+    readers = {".npz": _read_npz, ".parquet": _read_parquet, ".jsonl": read_lines}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise UnreadableInputError(f"{path}: arrays stand in {', '.join(readers)}; give one of those")
+    if not path.is_file():
+        raise UnreadableInputError(f"{path} is not there; measure the suspect first, or correct the plan's `measured`")
+    if path.stat().st_size > LARGEST:
+        raise MeasureError(f"{path} is larger than {LARGEST:,} bytes; measure fewer units")
+    return reader(path)
+
+
+def _read_npz(path: Path) -> Columns:
+    try:
+        with zipfile.ZipFile(path) as packed:
+            size = sum(entry.file_size for entry in packed.infolist())
+        if size > LARGEST:
+            raise MeasureError(f"{path} unpacks to {size:,} bytes, at most {LARGEST:,} are read; measure fewer units")
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, OSError, zipfile.BadZipFile, EOFError, KeyError) as error:
+        message = (
+            f"{path} cannot be read as arrays ({type(error).__name__}); arrays of plain numbers and text are read, pickled objects never"
+        )
+        raise MeasureError(message) from None
+
+
+def _read_parquet(path: Path) -> Columns:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise MeasureError(f"{path} cannot be read as Parquet ({type(error).__name__}); write it again") from None
+    return _columns(table.to_pylist(), path)
+
+
+def read_lines(path: Path) -> Columns:
+    """Rows of JSON objects as columns. A torn last line, as a stopped run leaves it, is refused by its number."""
+    return _columns(list(rows_of(path)), path)
+
+
+def rows_of(path: Path) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a file, line by line. Raises MeasureError with the line's number."""
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while line := file.readline(LONGEST_LINE + 1):
+                number += 1
+                if line.strip():
+                    yield _row(line, f"{path}, line {number}")
+    except OSError as error:
+        raise UnreadableInputError(f"{path} cannot be read: {error.strerror}; the plan names it") from None
+
+
+def _row(line: bytes, place: str) -> dict[str, Any]:
+    if len(line) > LONGEST_LINE:
+        raise MeasureError(f"{place}: longer than {LONGEST_LINE:,} bytes; split it")
+    try:
+        row: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        raise MeasureError(f"{place}: not JSON; remove a torn last line, or measure again") from None
+    if not isinstance(row, dict):
+        raise MeasureError(f"{place}: a JSON object was expected")
+    return cast("dict[str, Any]", row)
+
+
+def _columns(rows: list[dict[str, Any]], path: Path) -> Columns:
+    if rows and "tokens" in {name for row in rows for name in row} and "document" in rows[0]:
+        return _documents(rows, path)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: _column([row.get(name) for row in rows], name, path) for name in names}
+
+
+def _column(values: list[Any], name: str, path: Path) -> NDArray[Any]:
+    given = [value for value in values if value is not None]
+    if given and all(isinstance(value, bool) for value in given):
+        return np.array([bool(value) for value in values])
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in given):
+        if len(given) == len(values):
+            return _whole(given, name, path)
+        return np.array([-1 if value is None else value for value in values]) if name == "answered" else _numbers(values)
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):
+        return _numbers(values)
+    if all(isinstance(value, str) for value in given):
+        return np.array(["" if value is None else value for value in values], dtype=np.str_)
+    raise MeasureError(f"{path}: {name} holds values of several kinds; one kind for all rows was expected")
+
+
+def _whole(values: list[int], name: str, path: Path) -> NDArray[Any]:
+    try:
+        return np.array(values, dtype=np.uint64 if name == "seeds" else np.int64)
+    except OverflowError:
+        raise MeasureError(f"{path}: {name} holds a whole number beyond 64 bits; measure again") from None
+
+
+def _numbers(values: list[Any]) -> NDArray[np.float64]:
+    try:
+        return np.array([np.nan if value is None else float(value) for value in values])
+    except OverflowError:
+        # a whole number beyond doubles is as unusable as a missing one, and is found as such
+        return np.full(len(values), np.nan)
+
+
+def _documents(rows: list[dict[str, Any]], path: Path) -> Columns:
+    """One row per document, tokens as lists; a missing one has none."""
+    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in ("document", "tokens", "prompt_document", "prompt_tokens")}
+    for place, row in enumerate(rows):
+        for name, of in (("tokens", "document"), ("prompt_tokens", "prompt_document")):
+            ids = _ids(row.get(name) or [], f"{path}, row {place + 1}, {name}")
+            columns[name].append(ids)
+            columns[of].append(np.full(ids.size, place, dtype=np.int64))
+    joined: Columns = {name: np.concatenate(parts) for name, parts in columns.items()}
+    return joined | {"documents": np.array([len(rows)])}
+
+
+def _ids(values: Any, place: str) -> NDArray[np.int64]:
+    if not isinstance(values, list) or not all(isinstance(value, int) and 0 <= value < 2**32 for value in cast("list[Any]", values)):
+        raise MeasureError(f"{place}: a list of token ids was expected")
+    return np.array(values, dtype=np.int64)

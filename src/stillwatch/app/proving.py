@@ -1,0 +1,115 @@
+"""A proof, start to end: plan and seal are checked, keys opened, the suspect measured, the tests run, the verdict written."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from stillwatch import __version__
+from stillwatch.app.measure_files import read_measures
+from stillwatch.app.measuring import measure, open_suspect
+from stillwatch.app.plan_files import check_prompts, file_sha256, open_keys, read_plan, read_seal
+from stillwatch.app.progress import Progress
+from stillwatch.errors import OutputError, naming
+from stillwatch.marks.keys import MarkKey, MasterSecret
+from stillwatch.provenance.measures import corroboration, result
+from stillwatch.provenance.plan import Plan, PlannedTest
+from stillwatch.provenance.verdict import verdict
+from stillwatch.records.verdicts import Corroboration, ProvenanceResult, Verdict
+from stillwatch.report.codec import to_plain
+from stillwatch.report.verdict_page import render_verdict
+from stillwatch.settings import suspect_key_line
+from stillwatch.stats.seeds import generator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofRequest:
+    """What a proof is asked with.
+
+    Attributes:
+        plan: the plan's file; its seal, prompts and measured files stand beside it.
+        out: folder of the verdict.
+        master: for keys that are derived; None where all have files.
+        endpoint_key: bearer token of the suspect's endpoint; empty: none.
+    """
+
+    plan: Path
+    out: Path
+    master: MasterSecret | None = None
+    endpoint_key: str = field(default="", repr=False)
+
+
+def proof_request(plan: Path, *, out: Path, key: Path | None) -> ProofRequest:
+    """A request with its secrets: the master secret from a file or the environment where the plan needs one, the endpoint's token."""
+    from stillwatch.app.marking import load_master
+
+    derived = any(not planned.file for planned in read_plan(plan).keys)
+    return ProofRequest(plan=plan, out=out, master=load_master(key) if derived else None, endpoint_key=suspect_key_line() or "")
+
+
+def prove(request: ProofRequest, progress: Progress, *, now: datetime) -> Verdict:
+    """Run the sealed plan and write `verdict.json` and `verdict.html` into the folder.
+
+    The suspect is asked only after plan, seal, prompts and keys were checked.
+    Raises PlanError for a plan that is not the sealed one, or whose prompts or keys are others; SuspectError, MeasureError and
+    TooFewSamplesError as the measures and tests do.
+    """
+    plan = read_plan(request.plan)
+    sealed = read_seal(plan, request.plan)
+    check_prompts(plan, request.plan)
+    keys = open_keys(plan, request.plan, request.master)
+    suspect = open_suspect(plan, request.plan, key=request.endpoint_key)
+    if suspect is not None:
+        measure(plan, request.plan, suspect, progress)
+    found, ranks, inputs = _tested(plan, request.plan, keys, progress)
+    concluded = verdict(plan, sealed, found, ranks, made_at=now, inputs=inputs, version=__version__)
+    _write(request.out, concluded)
+    return concluded
+
+
+def _tested(
+    plan: Plan, path: Path, keys: dict[str, MarkKey], progress: Progress
+) -> tuple[list[tuple[str, str, ProvenanceResult]], list[Corroboration], list[tuple[str, str]]]:
+    found: list[tuple[str, str, ProvenanceResult]] = []
+    ranks: list[Corroboration] = []
+    inputs: list[tuple[str, str]] = []
+    progress.begin("tests", plan.hypotheses)
+    for test in plan.tests:
+        measured = path.parent / test.measured
+        arrays: dict[str, Any] = read_measures(measured)
+        inputs.append((test.measured, file_sha256(measured)))
+        if test.kind == "similarity":
+            ranks.append(corroboration(test, arrays))
+            continue
+        for name in test.keys:
+            found.append((test.name, name, _one(plan, test, arrays, name, keys[name])))
+            progress.advance(len(found))
+    progress.end(len(found), 0.0, resumed=False)
+    return found, ranks, inputs
+
+
+def _one(plan: Plan, test: PlannedTest, arrays: dict[str, Any], name: str, key: MarkKey) -> ProvenanceResult:
+    draw = generator(plan.seed, f"prove/{test.name}/{name}")
+    return result(test, arrays, key, level=plan.level / plan.hypotheses, generator=draw)
+
+
+def _write(out: Path, concluded: Verdict) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out} cannot be made: {error.strerror}; give another --out") from None
+    texts = {
+        "verdict.json": json.dumps({"format": "stillwatch-verdict-1", **to_plain(concluded)}, ensure_ascii=False, indent=1) + "\n",
+        "verdict.html": render_verdict(concluded),
+    }
+    for name, text in texts.items():
+        place, temporary = out / name, out / f".{name}.part"
+        with naming(temporary), temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(place)

@@ -1,0 +1,78 @@
+"""`stillwatch prove`: seal a plan, and later run it on a suspect."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stillwatch.cli.output import new_console, print_json
+from stillwatch.errors import StoppedError
+
+if TYPE_CHECKING:
+    from stillwatch.records.verdicts import Verdict
+
+_INTERRUPTED = "interrupted; what was measured is kept: run the same command again to go on"
+
+
+def prove(
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan (TOML); its seal, prompts and measured files stand beside it.")],
+    seal: Annotated[bool, typer.Option("--seal", help="Fix the plan before the suspect is asked anything, and run nothing.")] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the verdict; made if it is not there.")] = Path("verdict"),
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", help="Master secret, for keys that the plan derives; default: the variable STILLWATCH_MASTER_KEY."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")] = False,
+) -> None:
+    """Test whether a suspect model was trained on our outputs, by a plan that was sealed before.
+
+    First --seal: it writes PLAN.seal, whose digest you publish. Then run the plan: it is refused where it was changed since, where a key
+    does not open its commitment, or where prompts are others than planned. A suspect on disk or behind an endpoint is asked unit by unit,
+    and an interrupted run goes on where it stopped; STILLWATCH_SUSPECT_KEY holds the endpoint's bearer token. A verdict that is not shown
+    clears nobody.
+
+    \b
+    stillwatch prove plan.toml --seal
+    stillwatch prove plan.toml --key master.key --out verdict
+    """
+    if seal:
+        _seal(plan, as_json=as_json)
+        return
+    from stillwatch.app.proving import proof_request
+    from stillwatch.app.proving import prove as run
+    from stillwatch.app.showing import progress
+
+    try:
+        with progress(new_console(stderr=True), quiet=as_json) as shown:
+            verdict = run(proof_request(plan, out=out, key=key), shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
+    except KeyboardInterrupt:
+        raise StoppedError(_INTERRUPTED) from None
+    _print(verdict, out, as_json=as_json)
+
+
+def _seal(plan: Path, *, as_json: bool) -> None:
+    from stillwatch.app.plan_files import seal_path, seal_plan
+
+    sealed = seal_plan(plan, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
+    if as_json:
+        print_json({"seal": str(seal_path(plan)), "plan_sha256": sealed.plan_sha256, "seal_sha256": sealed.seal_sha256})
+        return
+    console = new_console(stderr=False)
+    console.print(f"Sealed: {seal_path(plan)}", markup=False, soft_wrap=True)
+    console.print(f"Publish this digest, so that others see when it was fixed: {sealed.seal_sha256}", markup=False, soft_wrap=True)
+
+
+def _print(verdict: Verdict, out: Path, *, as_json: bool) -> None:
+    from stillwatch.report.verdict_page import verdict_summary
+
+    if as_json:
+        print_json(verdict_summary(verdict) | {"folder": str(out)})
+        return
+    from stillwatch.app.showing import verdict_table
+
+    console = new_console(stderr=False)
+    console.print(verdict_table(verdict))
+    console.print(f"Verdict: {out / 'verdict.html'}", markup=False, soft_wrap=True)

@@ -1,0 +1,27 @@
+"""Where a suspect's answers come from: a model on disk, or an endpoint. What comes from there is hostile until it is checked."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from stillwatch.errors import StillwatchError
+
+
+class SuspectError(StillwatchError):
+    """The suspect cannot be reached or loaded, so that nothing can be measured; what was measured so far stands in its file."""
+
+
+class AnswerError(StillwatchError):
+    """One answer cannot be used: it contradicts itself, is cut off, not a number, or another model's. The unit counts as missing."""
+
+
+class Suspect(Protocol):
+    """What every suspect can be asked."""
+
+    def answer(self, prompt: str, *, most_tokens: int) -> str:
+        """The suspect's own answer to a prompt; AnswerError where it cannot be used, SuspectError where nothing can be had."""
+        ...
+
+    def log_likelihood(self, prompt: str, answer: str) -> float:
+        """ln probability (nats) that the suspect gives to `answer` after `prompt`; errors as for answer."""
+        ...

@@ -1,0 +1,138 @@
+"""A suspect as a Hugging Face model folder on disk: safetensors only, no code of the folder is run, nothing is fetched."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillwatch.errors import MissingExtraError
+from stillwatch.provenance.suspects import AnswerError, SuspectError
+
+_PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".h5", ".msgpack"})
+_LARGEST_CONFIG = 10_000_000
+
+
+def check_folder(folder: Path) -> None:
+    """Nothing where a folder holds a model in safetensors and nothing that would be run; else SuspectError."""
+    if not folder.is_dir():
+        raise SuspectError(f"{folder}: no folder; give the folder of a Hugging Face model")
+    names = sorted(path for path in folder.rglob("*") if path.is_file())
+    pickles = [path for path in names if path.suffix.lower() in _PICKLES]
+    if pickles:
+        message = (
+            f"{folder}: holds {pickles[0].name}, a format that can run code when it is loaded; only safetensors are read. "
+            "Convert the weights on a machine that you can throw away, and leave the old files out"
+        )
+        raise SuspectError(message)
+    if not any(path.suffix == ".safetensors" for path in names):
+        raise SuspectError(f"{folder}: holds no *.safetensors file; only safetensors are read")
+    _check_config(folder / "config.json")
+
+
+def _check_config(path: Path) -> None:
+    if not path.is_file() or path.stat().st_size > _LARGEST_CONFIG:
+        raise SuspectError(f"{path}: missing or too large; a model folder has its configuration there")
+    try:
+        config = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise SuspectError(f"{path}: not JSON; restore the model's configuration") from None
+    if not isinstance(config, dict) or "auto_map" in config:
+        raise SuspectError(
+            f"{path}: asks for code of the folder to be run (auto_map), which is refused; use an architecture of transformers"
+        )
+
+
+class FolderSuspect:
+    """A model loaded from a folder, on the processor, in single precision.
+
+    Args:
+        folder: of the model and its tokenizer.
+        seed: of its own sampled answers.
+        longest: tokens of a text that are read at most; longer ones are cut at the end.
+
+    Raises SuspectError for a folder that check_folder refuses, that cannot be loaded, MissingExtraError without the `models` extra.
+    """
+
+    def __init__(self, folder: Path, *, seed: int, longest: int = 2048) -> None:
+        check_folder(folder)
+        try:
+            self._torch: Any = importlib.import_module("torch")
+            transformers: Any = importlib.import_module("transformers")
+        except ImportError:
+            raise MissingExtraError("torch or transformers", extra="models") from None
+        safe = {"local_files_only": True, "trust_remote_code": False}
+        try:
+            self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, **safe)
+            model: Any = transformers.AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, dtype=self._torch.float32, **safe)
+        except Exception as error:  # noqa: BLE001 - the library raises whatever its parts do, of a folder that may be hostile
+            raise SuspectError(
+                f"{folder}: cannot be loaded ({type(error).__name__}: {str(error)[:300]}); check the model's files"
+            ) from None
+        self._model = model.eval()
+        self._torch.manual_seed(seed)
+        self._longest = longest
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, without special tokens."""
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def answer(self, prompt: str, *, most_tokens: int) -> str:
+        """A sampled continuation, as text."""
+        return str(self._tokenizer.decode(self.continuation(prompt, most_tokens=most_tokens), skip_special_tokens=True))
+
+    def continuation(self, prompt: str, *, most_tokens: int) -> list[int]:
+        """Token ids of a sampled continuation at temperature 1."""
+        ids = self.encode(prompt)[-self._longest :]
+        if not ids:
+            raise AnswerError("a prompt has no token; it is left out")
+        given = self._torch.tensor([ids])
+        with self._torch.no_grad():
+            made = self._model.generate(
+                given,
+                attention_mask=self._torch.ones_like(given),
+                do_sample=True,
+                temperature=1.0,
+                top_k=0,
+                top_p=1.0,
+                max_new_tokens=most_tokens,
+                pad_token_id=self._tokenizer.pad_token_id or self._tokenizer.eos_token_id or 0,
+            )
+        return made[0, len(ids) :].tolist()
+
+    def log_likelihood(self, prompt: str, answer: str) -> float:
+        """ln probability (nats) of the tokens that begin in `answer`, the text being tokenised whole."""
+        encoded = self._tokenizer(prompt + answer, add_special_tokens=False, return_offsets_mapping=True)
+        ids, starts = encoded["input_ids"][: self._longest], [start for start, _ in encoded["offset_mapping"]][: self._longest]
+        ours = [place for place, start in enumerate(starts) if start >= len(prompt) and place > 0]
+        if not ours:
+            raise AnswerError("an answer has no token within the length that is read; the pair is left out")
+        logs = self._log_probabilities(ids)
+        total = float(sum(logs[place - 1, ids[place]] for place in ours))
+        if not np.isfinite(total):
+            raise AnswerError("the model gives a likelihood that is not finite; the pair is left out")
+        return total
+
+    def next_tokens(self, ids: list[int]) -> NDArray[np.float64]:
+        """[len(ids) - 1, V] probability of every token after each prefix but the last. AnswerError where they are not finite."""
+        logs = self._log_probabilities(ids[: self._longest])[:-1]
+        if not np.all(np.isfinite(logs)):
+            raise AnswerError("the model gives probabilities that are not finite; the text is left out")
+        return np.exp(logs)
+
+    def _log_probabilities(self, ids: list[int]) -> NDArray[np.float64]:
+        with self._torch.no_grad():
+            logits = self._model(self._torch.tensor([ids])).logits[0].double()
+        return self._torch.log_softmax(logits, dim=-1).numpy()
+
+
+def listed(probabilities: list[NDArray[np.float64]], most: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """For each position, the tokens that any of the models has among its `most` likeliest."""
+    for place in range(len(probabilities[0])):
+        likeliest = [np.argpartition(-rows[place], min(most, rows.shape[1]) - 1)[:most] for rows in probabilities]
+        yield place, np.unique(np.concatenate(likeliest)).astype(np.int64)

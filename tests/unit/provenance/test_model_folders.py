@@ -1,0 +1,136 @@
+"""Small models built on the spot, saved as safetensors and asked through a whole plan; needs the `models` extra."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stillwatch.app.progress import Quiet
+from stillwatch.app.proving import ProofRequest, prove
+from stillwatch.marks.prf import context_seeds
+from stillwatch.marks.twins import assign
+from stillwatch.provenance.scoring import GreenListScoring
+from stillwatch.provenance.suspects import AnswerError, SuspectError
+from stillwatch.provenance.suspects.folder import FolderSuspect
+from stillwatch.records.verdicts import Outcome
+from stillwatch.stats.seeds import generator
+
+from .conftest import NOW, Case
+
+torch: Any = pytest.importorskip("torch")
+transformers: Any = pytest.importorskip("transformers")
+tokenizers: Any = pytest.importorskip("tokenizers")
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+WORDS = [f"w{n}" for n in range(60)]
+VOCABULARY = len(WORDS) + 1
+
+
+def _saved(folder: Path, model: Any) -> Path:
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: n for n, word in enumerate([*WORDS, "?"])}, unk_token="?"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=words, unk_token="?", eos_token="?", pad_token="?").save_pretrained(folder)
+    model.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def _model() -> Any:
+    torch.manual_seed(1)
+    shape = {"n_positions": 64, "n_embd": 32, "n_layer": 1, "n_head": 2, "bos_token_id": None, "eos_token_id": None}
+    return transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=VOCABULARY, **shape))
+
+
+def _trained(texts: list[list[int]], steps: int = 150) -> Any:
+    model, batch = _model(), torch.tensor(texts)
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    for step in range(steps):
+        part = batch[(step * 16) % len(batch) :][:16]
+        model(part, labels=part).loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    return model.eval()
+
+
+def _text(ids: list[int]) -> str:
+    return " ".join(WORDS[number] for number in ids)
+
+
+def test_a_folder_is_read_as_its_model_says(tmp_path: Path) -> None:
+    model = _model().eval()
+    suspect = FolderSuspect(_saved(tmp_path, model), seed=1)
+    ids = suspect.encode("w1 w2 w3 w4")
+    assert ids == [1, 2, 3, 4]
+    logs = torch.log_softmax(model(torch.tensor([ids])).logits[0].double(), -1)
+    assert suspect.log_likelihood("w1 w2", " w3 w4") == pytest.approx(float(logs[1, 3] + logs[2, 4]), abs=1e-6)
+    assert suspect.next_tokens(ids).sum(axis=1) == pytest.approx(np.ones(3))
+    assert len(suspect.continuation("w1", most_tokens=7)) == 7
+    assert suspect.answer("w1", most_tokens=5).count("w") <= 5
+    with pytest.raises(AnswerError, match="no token"):
+        suspect.log_likelihood("w1", "")
+
+
+def test_weights_that_give_no_numbers_and_torn_files_are_said_so(tmp_path: Path) -> None:
+    model = _model()
+    with torch.no_grad():
+        model.transformer.wte.weight[:] = float("nan")
+    suspect = FolderSuspect(_saved(tmp_path, model), seed=1)
+    with pytest.raises(AnswerError, match="not finite"):
+        suspect.log_likelihood("w1", " w2")
+    with pytest.raises(AnswerError, match="not finite"):
+        suspect.next_tokens([1, 2])
+    (tmp_path / "model.safetensors").write_bytes(b"torn")
+    with pytest.raises(SuspectError, match="cannot be loaded"):
+        FolderSuspect(tmp_path, seed=1)
+
+
+def test_a_student_of_marked_text_is_shown_on_neutral_text_and_by_twins(case: Case) -> None:
+    draw, key, scoring = generator(9, "student"), case.keys["acct-17"], GreenListScoring(0.25)
+    plain = draw.integers(0, len(WORDS), (160, 24))
+    seeds = np.array([int(context_seeds(np.array([word, 0]), 1)[0]) for word in range(len(WORDS))], dtype=np.uint64)
+    green = np.array([scoring.scores(key, np.full(60, seed), np.arange(60)) for seed in seeds])
+    marked = []
+    for _ in range(160):
+        ids = [int(draw.integers(60))]
+        while len(ids) < 24:
+            law = np.exp(2.0 * green[ids[-1]])
+            ids.append(int(draw.choice(60, p=law / law.sum())))
+        marked.append(ids)
+    # twins seen in training: the served one of each pair
+    pairs = draw.integers(0, 60, (60, 2, 23))
+    served = [[0, *pairs[n, int(assign(key, f"r{n}", 1.0).second_is_served)]] for n in range(60)]
+    _saved(case.folder / "student", _trained(marked + [[int(i) for i in row] for row in served] * 3, 300))
+    _saved(case.folder / "teacher", _trained(plain.tolist()))
+    pair_rows = [
+        {"request_id": f"r{n}", "prompt": "w0", "first": " " + _text(pairs[n, 0].tolist()), "second": " " + _text(pairs[n, 1].tolist())}
+        for n in range(60)
+    ]
+    digests = [
+        case.lines("pairs.jsonl", pair_rows),
+        case.lines("neutral.jsonl", [{"text": _text(row)} for row in draw.integers(0, 60, (40, 30)).tolist()]),
+        case.lines("prompts.jsonl", [{"prompt": f"w{n}"} for n in range(30)]),
+    ]
+    test = '[[tests]]\nname = "{0}"\nkind = "{0}"\nkeys = ["acct-17", "acct-99"]\nsample = {1}\nmeasured = "{2}"\nprompts = "{3}"\n'
+    case.write(
+        test.format("twins", 60, "t.jsonl", "pairs.jsonl")
+        + f'prompts_sha256 = "{digests[0]}"\n'
+        + test.format("radioactivity_open", 40, "o.npz", "neutral.jsonl")
+        + f'prompts_sha256 = "{digests[1]}"\nreference_folders = ["teacher"]\n'
+        + test.format("radioactivity_closed", 30, "c.jsonl", "prompts.jsonl")
+        + f'prompts_sha256 = "{digests[2]}"\nmost_tokens = 40\n',
+        suspect='name = "student"\nkind = "folder"\nfolder = "student"',
+    )
+    case.seal()
+    verdict = prove(ProofRequest(plan=case.plan, out=case.folder / "out"), Quiet(), now=NOW)
+    assert verdict.outcome is Outcome.SHOWN
+    assert verdict.points_to == ("acct-17",)
+    found = {(judged.name, judged.key): judged.result.log10_p for judged in verdict.results}
+    assert found["twins", "acct-17"] < -6
+    assert found["radioactivity_open", "acct-17"] < -20
+    assert found["radioactivity_closed", "acct-17"] < -6
+    assert all(p > -4 for (_, name), p in found.items() if name == "acct-99")
+    assert json.loads((case.folder / "out" / "verdict.json").read_text("utf-8"))["points_to"] == ["acct-17"]
