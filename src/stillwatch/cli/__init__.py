@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -17,6 +16,8 @@ from stillwatch import __version__
 from stillwatch.cli.mark import mark
 from stillwatch.cli.output import new_console, print_json
 from stillwatch.cli.prove import prove
+from stillwatch.cli.running import STOPPED_WORDS, noted, progress, stoppable
+from stillwatch.cli.screen import screen
 from stillwatch.errors import StillwatchError, StoppedError, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 FAILED, WRONG_USAGE, FOUND, INTERRUPTED = 1, 2, 3, 130
 TACTICS = "fixed_prompt, dealt_list, reasoning_elicitation, relay, store_and_replay, grading_and_cleaning, heavy_account, probe_then_scale"
-_INTERRUPTED = "interrupted; finished stages are kept: run the same command with --resume to go on"
 COMMAND_LINE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """Root of what the parser raises for wrong arguments; Typer may bring its own copy of click, so it is found and not imported."""
 
@@ -46,6 +46,7 @@ app = typer.Typer(
 )
 app.add_typer(mark, name="mark")
 app.command()(prove)
+app.command()(screen)
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")]
 AccountsTable = Annotated[
@@ -116,8 +117,8 @@ def scan(
     request = request_for(
         found, accounts=accounts, account_tag=account_tag, format=format, out=out, engine=engine, prices=prices, seed=seed, resume=resume
     )
-    with _stoppable(), _progress(quiet=as_json) as progress:
-        report = run(request, progress, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
+    with stoppable(), progress(quiet=as_json) as shown:
+        report = run(request, shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
     _print_report(report, out, as_json=as_json)
     _fail_on(report, fail_on)
 
@@ -134,8 +135,8 @@ def demo(
     from stillwatch.app.demo import demo as run
     from stillwatch.settings import from_environment
 
-    with _stoppable(), _progress(quiet=as_json) as progress:
-        result = run(out, seed=seed, scale=scale, settings=from_environment(), progress=progress, now=lambda: datetime.now(UTC))  # noqa: TID251
+    with stoppable(), progress(quiet=as_json) as shown:
+        result = run(out, seed=seed, scale=scale, settings=from_environment(), progress=shown, now=lambda: datetime.now(UTC))  # noqa: TID251
     _print_report(result.report, out / "result", as_json=as_json)
     if not as_json:
         from stillwatch.app.showing import demo_table
@@ -171,8 +172,8 @@ def simulate(
     knobs |= {"shared_infrastructure": shared_infrastructure, "paraphrase": paraphrase}
     _finite(requests_per_day=requests_per_day, dilution=dilution, jitter=jitter, shared_infrastructure=shared_infrastructure)
     given: dict[str, Any] = {"seed": seed, "days": days, "honest_accounts": honest_accounts, "log_format": log_format}
-    with _progress(quiet=as_json) as progress:
-        counts = run_simulation(out, tactics=tactic or [], knobs=knobs, progress=progress, **given)
+    with progress(quiet=as_json) as shown:
+        counts = run_simulation(out, tactics=tactic or [], knobs=knobs, progress=shown, **given)
     if as_json:
         print_json(counts)
         return
@@ -254,26 +255,6 @@ def _finite(**given: float) -> None:
             raise UsageError(message)
 
 
-def _progress(*, quiet: bool) -> Any:
-    from stillwatch.app.showing import progress
-
-    return progress(new_console(stderr=True), quiet=quiet)
-
-
-@contextmanager
-def _stoppable() -> Generator[None]:
-    """An interrupt of the block as an error that says what is left: the parser takes an interrupt itself for a status without words."""
-    try:
-        yield
-    except (KeyboardInterrupt, StoppedError) as stopped:
-        raise StoppedError(f"{_INTERRUPTED}{_noted(stopped)}") from None
-
-
-def _noted(error: BaseException) -> str:
-    """What was noted about an error on its way."""
-    return "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
-
-
 def _print_report(report: Report, out: Path, *, as_json: bool) -> None:
     from stillwatch.app.noting import NAMED_FILES, accounts_words
     from stillwatch.report import summary_json, summary_table
@@ -342,7 +323,7 @@ def _run(arguments: list[str]) -> int:
         result = app(arguments, standalone_mode=False, prog_name="stillwatch")
     except StillwatchError as error:
         status = WRONG_USAGE if isinstance(error, UsageError) else INTERRUPTED if isinstance(error, StoppedError) else FAILED
-        return _failed(f"{error}{_noted(error)}", status)
+        return _failed(f"{error}{noted(error)}", status)
     except COMMAND_LINE_ERROR as error:
         error.show()
         return WRONG_USAGE
@@ -351,11 +332,11 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _failed(
-            f"{place}{error.strerror or error}; free some room or mend the permissions, then run the command again{_noted(error)}", FAILED
+            f"{place}{error.strerror or error}; free some room or mend the permissions, then run the command again{noted(error)}", FAILED
         )
     if result == INTERRUPTED:
         # Typer turns an interrupt inside a command into this status
-        return _failed(_INTERRUPTED, INTERRUPTED)
+        return _failed(STOPPED_WORDS, INTERRUPTED)
     return result if isinstance(result, int) else 0
 
 

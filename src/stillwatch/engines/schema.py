@@ -19,6 +19,7 @@ _TYPES: dict[str, pa.DataType] = {
     tables.BINARY: pa.binary(),
     tables.TIMESTAMP: pa.timestamp("us", tz="UTC"),
     tables.INT64_LIST: pa.list_(pa.int64()),
+    tables.STRING_LIST: pa.list_(pa.string()),
 }
 
 

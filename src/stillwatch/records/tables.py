@@ -18,6 +18,7 @@ DOUBLE = "double"
 BINARY = "binary"
 TIMESTAMP = "timestamp[us, UTC]"
 INT64_LIST = "list<int64>"
+STRING_LIST = "list<string>"
 
 
 @dataclass(frozen=True, slots=True)

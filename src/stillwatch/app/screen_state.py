@@ -1,0 +1,95 @@
+"""What a screening has finished, file by file, so that a second run with --resume does not read those files again.
+
+A file is done once its note stands; the note is written after the judged rows and the refused ones, under a temporary name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from stillwatch.app.state import RUN, WORK, remove_folder, write_text
+from stillwatch.errors import OutputError, UsageError
+from stillwatch.records.screening import ScreenedFile, ScreenedLog
+
+KEY = "screen.json"
+DOCUMENTS_FILE, SOURCES_FILE, QUARANTINE = "documents.parquet", "sources.parquet", "quarantine.jsonl"
+REPORT, ATTESTATION, ATTESTATION_TEXT = "report.html", "attestation.json", "attestation.txt"
+SCREEN_RESULTS = (DOCUMENTS_FILE, SOURCES_FILE, QUARANTINE, REPORT, ATTESTATION, ATTESTATION_TEXT)
+_COMMAND = "screen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreenFolder:
+    """The result folder of a screening."""
+
+    out: Path
+
+    @property
+    def work(self) -> Path:
+        """Where unfinished work lies."""
+        return self.out / WORK
+
+    @property
+    def reference(self) -> Path:
+        """Where the index of the served log lies."""
+        return self.work / "reference"
+
+    def prepare(self, key: str, *, resume: bool) -> None:
+        """Make the folder ready for a run; what an earlier run with the same key finished stays where `resume` asks for it.
+
+        An earlier result stays in place until the new one is written.
+        Raises OutputError for a folder that holds somebody else's files, or cannot be written; UsageError for a file.
+        """
+        if self.out.exists() and not self.out.is_dir():
+            raise UsageError(f"{self.out} is a file; --out names a folder for the results")
+        known = _json(self.work / KEY)
+        strangers = [] if not self.out.exists() else sorted(path.name for path in self.out.iterdir() if not path.name.startswith("."))
+        if strangers and known is None and not self.holds_result():
+            raise OutputError(f"{self.out} holds files that are not a screening's ({', '.join(strangers[:3])}); choose another --out")
+        try:
+            if not (resume and known is not None and known.get("key") == key):
+                remove_folder(self.work)
+            self.out.mkdir(mode=0o750, parents=True, exist_ok=True)
+            for folder in (self.work, self.work / "parts"):
+                folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.out} cannot be written ({error.strerror}); choose another --out or free some room") from None
+        write_text(self.work / KEY, json.dumps({"key": key}))
+
+    def holds_result(self) -> bool:
+        """Whether a finished screening lies in the folder."""
+        run = _json(self.out / RUN)
+        return run is not None and run.get("command") == _COMMAND
+
+    def part(self, place: int, suffix: str) -> Path:
+        """A file of the corpus file with this number: `parquet` its judged rows, `jsonl` its refused ones, `json` its note."""
+        return self.work / "parts" / f"{place:06d}.{suffix}"
+
+    def done(self, place: int) -> ScreenedFile | None:
+        """The note of a corpus file; None where it is not done."""
+        noted = _json(self.part(place, "json"))
+        return None if noted is None else ScreenedFile(**noted)
+
+    def note(self, place: int, file: ScreenedFile) -> None:
+        """Note that a corpus file is done."""
+        write_text(self.part(place, "json"), json.dumps(asdict(file)))
+
+    def noted_log(self) -> ScreenedLog | None:
+        """The served log whose index is done; None where it is not."""
+        noted = _json(self.reference / "log.json")
+        return None if noted is None else ScreenedLog(**noted)
+
+    def note_log(self, log: ScreenedLog) -> None:
+        """Note that the index is done."""
+        write_text(self.reference / "log.json", json.dumps(asdict(log)))
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        known = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return cast("dict[str, Any]", known) if isinstance(known, dict) else None

@@ -1,0 +1,219 @@
+"""A screening, from the paths of a corpus to a result folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch import __version__
+from stillwatch.app.disk import room_in
+from stillwatch.app.progress import Progress
+from stillwatch.app.screen_state import ScreenFolder
+from stillwatch.app.screen_writing import conclude
+from stillwatch.app.state import remove_folder, without_results
+from stillwatch.app.tokenizing import load_tokenizer
+from stillwatch.errors import UnreadableInputError, naming
+from stillwatch.ingest import IngestSettings, InputPlan, ingest, plan_inputs
+from stillwatch.ingest.quarantine import Quarantine
+from stillwatch.marks.keys import commitment
+from stillwatch.records.screening import ScreenedFile, ScreenedLog, Screening
+from stillwatch.screen.corpus import CorpusFile, CorpusPlan, plan_corpus
+from stillwatch.screen.fields import Fields
+from stillwatch.screen.judging import JUDGED, Encode, Judge
+from stillwatch.screen.leads import shipped_leads
+from stillwatch.screen.marked import Mark
+from stillwatch.screen.reading import Reading
+from stillwatch.screen.reference import IDS, Reference, build_reference, open_reference
+from stillwatch.screen.settings import ScreenSettings
+
+Result = TypeVar("Result")
+_LOG_COLUMNS = ("exchange_id", "account_id", "prompt_text", "response_text", "reasoning_text")
+_UNREADABLE = "unreadable_file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreenRequest:
+    """What a screening is asked to do.
+
+    Attributes:
+        paths: files, folders and patterns of the corpus.
+        out: the result folder.
+        log, log_format: files of the served log, and its reader's name or auto.
+        marks: watermarks to test for.
+        tokenizer: file that makes token ids of documents without any.
+        fields: columns that the user names.
+        resume: whether to keep the files that an earlier run over the same input finished.
+        settings: thresholds and bounds.
+    """
+
+    paths: tuple[Path, ...]
+    out: Path
+    log: tuple[Path, ...] = ()
+    log_format: str = "auto"
+    marks: tuple[Mark, ...] = ()
+    tokenizer: Path | None = None
+    fields: Fields = field(default_factory=Fields)
+    resume: bool = False
+    settings: ScreenSettings = field(default_factory=ScreenSettings)
+
+
+def screen(request: ScreenRequest, progress: Progress, *, now: datetime) -> Screening:
+    """Read, judge and lay out the result folder; run.json is written last, so that a folder that has one is whole.
+
+    Raises StillwatchError subclasses for what the user can mend; an interrupt leaves finished files for --resume.
+    """
+    corpus = plan_corpus(request.paths, apart_from=request.out)
+    log = without_results(plan_inputs(request.log, format=request.log_format), request.out) if request.log else None
+    encode, tokenizer = (None, None) if request.tokenizer is None else load_tokenizer(request.tokenizer)
+    folder = ScreenFolder(out=request.out)
+    folder.prepare(_run_key(request, corpus, log, tokenizer), resume=request.resume)
+    if folder.holds_result():
+        progress.note(f"The earlier result in {request.out} is replaced once this screening is done.")
+    with room_in(request.out, input_bytes=sum(file.bytes for file in corpus.files)):
+        reference, screened_log = (None, None) if log is None else _reference(log, folder, request.settings, progress)
+        judge = _judge(request, reference, encode)
+        files = [_file(place, file, folder, judge, request, progress) for place, file in enumerate(corpus.files)]
+        if not any(file.rows_out for file in files):
+            rows = sum(file.rows_in for file in files)
+            raise UnreadableInputError(
+                f"none of the {rows} rows of the corpus could be read; see {folder.work / 'parts'} for the reasons, or name a --text-column"
+            )
+        return _stage(
+            progress,
+            "conclude",
+            sum(file.rows_out for file in files),
+            lambda tell: conclude(folder, request.settings, corpus, files, screened_log, request.marks, tokenizer, now=now, tell=tell),
+            lambda result: result.whole.documents,
+        )
+
+
+def _judge(request: ScreenRequest, reference: Reference | None, encode: Encode | None) -> Judge:
+    return Judge(
+        settings=request.settings,
+        leads=shipped_leads(),
+        reference=reference,
+        responses=None if reference is None else pq.read_table(reference.folder / IDS),
+        marks=request.marks,
+        encode=encode,
+    )
+
+
+def _run_key(request: ScreenRequest, corpus: CorpusPlan, log: InputPlan | None, tokenizer: str | None) -> str:
+    """A digest of what a finished file depends on: files with size and time of change, settings, columns, keys, tokenizer, version."""
+    paths = [file.path for file in corpus.files] + [file.path for file in (() if log is None else (*log.files, *log.access_logs))]
+    stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    marks = [(mark.kind, commitment(mark.key), mark.width, mark.gamma) for mark in request.marks]
+    given = [stats, asdict(request.settings), asdict(request.fields), marks, tokenizer, request.log_format, __version__]
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
+
+
+def _reference(log: InputPlan, folder: ScreenFolder, settings: ScreenSettings, progress: Progress) -> tuple[Reference, ScreenedLog]:
+    """The index of the served log, and what it was made of; the text that was read for it is deleted."""
+    noted = folder.noted_log()
+    if noted is not None:
+        _stage(progress, "index log", noted.rows_out, lambda _tell: None, lambda _none: noted.rows_out, resumed=True)
+        return open_reference(folder.reference), noted
+    made = _stage(progress, "index log", None, lambda tell: _index(log, folder, settings, tell), lambda pair: pair[1].rows_out)
+    folder.note_log(made[1])
+    return made
+
+
+def _index(log: InputPlan, folder: ScreenFolder, settings: ScreenSettings, tell: Callable[[int], None]) -> tuple[Reference, ScreenedLog]:
+    work = folder.work / "log"
+    for old in (folder.reference, work):
+        remove_folder(old)
+    work.mkdir(mode=0o700)
+    read = ingest(log, work=work, settings=IngestSettings(join_access_logs=False), progress=lambda rows, _bytes: tell(rows))
+    batches = (batch for shard in read.shards for batch in shard.batches(columns=_LOG_COLUMNS))
+    made = build_reference(folder.reference, batches, most_common=settings.most_common, least_words=settings.least_words)
+    if not made.keys.size and not made.whole.size:
+        raise UnreadableInputError("the served log holds no response long enough to be compared; give a --log with response texts")
+    read.quarantine.replace(folder.reference / "quarantine.jsonl")
+    remove_folder(work)
+    screened = ScreenedLog(
+        files=read.input_hashes,
+        rows_in=sum(file.rows_in for file in read.files),
+        rows_out=sum(file.rows_out for file in read.files),
+        responses=made.responses,
+        shingles=int(made.keys.size),
+        common=made.common,
+    )
+    return made, screened
+
+
+def _file(place: int, file: CorpusFile, folder: ScreenFolder, judge: Judge, request: ScreenRequest, progress: Progress) -> ScreenedFile:
+    """Judge every document of a file, or take what an earlier run noted of it."""
+    name = file.name if len(file.name) <= 40 else f"…{file.name[-39:]}"
+    noted = folder.done(place)
+    if noted is not None:
+        _stage(progress, name, noted.rows_out, lambda _tell: None, lambda _none: noted.rows_out, resumed=True)
+        return noted
+    screened = _stage(progress, name, None, lambda tell: _judged(place, file, folder, judge, request, tell), lambda done: done.rows_out)
+    folder.note(place, screened)
+    return screened
+
+
+def _judged(
+    place: int, file: CorpusFile, folder: ScreenFolder, judge: Judge, request: ScreenRequest, tell: Callable[[int], None]
+) -> ScreenedFile:
+    part = folder.part(place, "parquet")
+    with Quarantine(folder.part(place, "jsonl")) as quarantine, naming(part), pq.ParquetWriter(part, JUDGED, compression="zstd") as writer:
+        reading = Reading(file=file, settings=request.settings, fields=request.fields, quarantine=quarantine, told=tell)
+        for batch in _rows_of(reading, judge):
+            writer.write_batch(batch)
+    quarantined = sum(reading.reasons.values())
+    return ScreenedFile(
+        file=file.name,
+        source=file.source,
+        format=file.format,
+        bytes=file.bytes,
+        sha256=reading.sha256 or _digest(file.path),
+        rows_in=reading.rows_out + quarantined,
+        rows_out=reading.rows_out,
+        quarantined=quarantined,
+        reasons=dict(sorted(reading.reasons.items())),
+    )
+
+
+def _rows_of(reading: Reading, judge: Judge) -> Iterator[pa.RecordBatch]:
+    """Judged rows; a file that cannot be read as a whole is quarantined as one row, and the others go on."""
+    try:
+        for documents in reading.documents():
+            yield judge.judge(documents, source=reading.file.source, file=reading.file.name)
+    except UnreadableInputError as error:
+        reading.refuse(1, _UNREADABLE, str(error))
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise UnreadableInputError(f"{path}: cannot be read ({error.strerror}); check that it is still there") from None
+
+
+def _stage(
+    progress: Progress,
+    name: str,
+    total: int | None,
+    work: Callable[[Callable[[int], None]], Result],
+    rows: Callable[[Result], int],
+    *,
+    resumed: bool = False,
+) -> Result:
+    """Run a stage and tell the progress."""
+    import time
+
+    progress.begin(name, total)
+    start = time.perf_counter()
+    result = work(progress.advance)
+    progress.end(rows(result), time.perf_counter() - start, resumed=resumed)
+    return result

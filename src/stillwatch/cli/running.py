@@ -1,0 +1,33 @@
+"""How long commands run: with progress on standard error, and with an end in words when they are interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from stillwatch.cli.output import new_console
+from stillwatch.errors import StoppedError
+
+STOPPED_WORDS = "interrupted; finished stages are kept: run the same command with --resume to go on"
+
+
+def progress(*, quiet: bool) -> Any:
+    """Progress on standard error; nothing where `quiet`."""
+    from stillwatch.app.showing import progress as drawn
+
+    return drawn(new_console(stderr=True), quiet=quiet)
+
+
+@contextmanager
+def stoppable() -> Generator[None]:
+    """An interrupt of the block as an error that says what is left: the parser takes an interrupt itself for a status without words."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        raise StoppedError(f"{STOPPED_WORDS}{noted(stopped)}") from None
+
+
+def noted(error: BaseException) -> str:
+    """What was noted about an error on its way."""
+    return "".join(f"; {note}" for note in getattr(error, "__notes__", ()))

@@ -1,0 +1,91 @@
+"""Pictures of a screening: shares with their intervals, how much of a document is in the log, and how p-values are spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from stillwatch.records.screening import ShareEstimate
+from stillwatch.report.figures.canvas import ENTITY, INK, LINE, OTHERS, PALETTE, SOFT, axes, compact, picture
+from stillwatch.report.text import short
+from stillwatch.report.words import percent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST = 16
+_ROW = 34
+
+
+def shares(rows: Sequence[tuple[str, ShareEstimate | None, ShareEstimate | None]], *, prefix: str) -> str:
+    """A dot with its interval for the matched and for the marked share of each source, the first sixteen; a row is (source, both)."""
+    shown = rows[:_MOST]
+    height = 56 + _ROW * max(len(shown), 1)
+    ends = [estimate.high for row in shown for estimate in row[1:] if estimate]
+    top = min(1.0, max([0.05, *ends]) * 1.15)
+
+    def paint(figure: Figure) -> None:
+        drawn = axes(figure, (190, 34, 480, height - 62), grid="x")
+        for place, (_, *estimates) in enumerate(shown):
+            for estimate, shift, colour in zip(estimates, (-0.16, 0.16), (ENTITY, PALETTE[0]), strict=True):
+                if estimate is None:
+                    continue
+                drawn.plot([estimate.low, estimate.high], [place + shift] * 2, color=colour, linewidth=2.4, solid_capstyle="butt")
+                drawn.plot([estimate.share], [place + shift], "o", color=colour, markersize=6)
+        drawn.set_ylim(max(len(shown), 1) - 0.5, -0.5)
+        drawn.set_yticks(range(len(shown)), [short(name, 32) for name, *_ in shown], fontsize=9.5)
+        drawn.set_xlim(-top * 0.01, top)
+        ticks = [top * step / 4 for step in range(5)]
+        drawn.set_xticks(ticks, [percent(tick) for tick in ticks], fontsize=9.5)
+        drawn.set_xlabel("share of distinct documents, beyond chance", fontsize=9.5)
+        for left, name, colour in ((190, "matches the served log", ENTITY), (380, "carries a watermark", PALETTE[0])):
+            figure.text(left / 700, 1 - 14 / height, f"● {name}", color=colour, fontsize=9.5, va="center")
+
+    words = f"Estimated shares with intervals for {len(shown)} of {len(rows)} sources."
+    return picture(paint, width=700, height=height, prefix=prefix, words=words)
+
+
+def containment(counts: Sequence[int], near_share: float, *, prefix: str) -> str:
+    """Documents by how much of their wording stands in one served response; `counts` are of equal steps from 0 to 1."""
+    step = 1 / max(len(counts), 1)
+
+    def paint(figure: Figure) -> None:
+        drawn = axes(figure, (52, 40, 312, 150), grid="y")
+        lefts = [place * step for place in range(len(counts))]
+        colours = [ENTITY if left >= near_share - 1e-9 else OTHERS for left in lefts]
+        drawn.bar(lefts, counts, step * 0.92, align="edge", color=colours, linewidth=0)
+        drawn.set_xlim(0, 1)
+        drawn.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"], fontsize=9.5)
+        drawn.set_xlabel("of a document's wording in one response", fontsize=9.5)
+        _count_axis(drawn, counts)
+
+    words = f"Histogram of {sum(counts)} documents that share wording with the log, by how much of them does."
+    return picture(paint, width=380, height=204, prefix=prefix, words=words)
+
+
+def p_values(counts: Sequence[int], *, prefix: str) -> str:
+    """Tested documents by p-value, beside the even spread that independence of the key gives."""
+    step = 1 / max(len(counts), 1)
+    even = sum(counts) / max(len(counts), 1)
+
+    def paint(figure: Figure) -> None:
+        drawn = axes(figure, (52, 40, 312, 150), grid="y")
+        lefts = [place * step for place in range(len(counts))]
+        drawn.bar(lefts, counts, step * 0.92, align="edge", color=PALETTE[0], linewidth=0)
+        drawn.axhline(even, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        drawn.text(1, even, "if independent of the key", ha="right", va="bottom", fontsize=9, color=SOFT)
+        drawn.set_xlim(0, 1)
+        drawn.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"], fontsize=9.5)
+        drawn.set_xlabel("p-value", fontsize=9.5)
+        _count_axis(drawn, counts)
+
+    words = f"Histogram of the p-values of {sum(counts)} tested documents; without a watermark it is even, or falls short at the left."
+    return picture(paint, width=380, height=204, prefix=prefix, words=words)
+
+
+def _count_axis(drawn: object, counts: Sequence[int]) -> None:
+    top = max([1, *counts])
+    ticks = sorted({0, top // 2, top})
+    drawn.set_ylim(0, top * 1.15)  # type: ignore[attr-defined]
+    drawn.set_yticks(ticks, [compact(tick) for tick in ticks], fontsize=9.5)  # type: ignore[attr-defined]
+    drawn.spines["bottom"].set_color(LINE)  # type: ignore[attr-defined]
