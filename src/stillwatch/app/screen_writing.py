@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -41,51 +41,55 @@ from stillwatch.screen.summing import COLUMNS, gather, histograms, strongest, su
 SHOWN_DOCUMENTS = 50
 
 
-def conclude(
-    folder: ScreenFolder,
-    settings: ScreenSettings,
-    corpus: CorpusPlan,
-    files: Sequence[ScreenedFile],
-    log: ScreenedLog | None,
-    marks: Sequence[Mark],
-    tokenizer: str | None,
-    *,
-    now: datetime,
-    tell: Callable[[int], None],
-) -> Screening:
-    """Sum up the judged files, write every result, and delete the work folder."""
-    from stillwatch.report.screen_page import render_screening
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """What was read: the plan, each file, and what they were compared with."""
 
-    parts = [folder.part(place, "parquet") for place in range(len(files))]
-    sources = list(dict.fromkeys(file.source for file in files))
+    corpus: CorpusPlan
+    files: tuple[ScreenedFile, ...]
+    log: ScreenedLog | None
+    marks: tuple[Mark, ...]
+    tokenizer: str | None
+
+
+def conclude(folder: ScreenFolder, settings: ScreenSettings, read: Screened, *, now: datetime, tell: Callable[[int], None]) -> Screening:
+    """Sum up the judged files, write every result, and delete the work folder."""
+    parts = [folder.part(place, "parquet") for place in range(len(read.files))]
+    sources = list(dict.fromkeys(file.source for file in read.files))
     leads = [lead.name for lead in shipped_leads()]
     judged = gather(_batches(parts, COLUMNS), sources, leads)
     (folder.out / RUN).unlink(missing_ok=True)
-    rows = _write_documents(folder.out / DOCUMENTS_FILE, parts, judged.q, strongest(judged, SHOWN_DOCUMENTS), tell)
+    rows = _write_documents(folder.out / DOCUMENTS_FILE, parts, judged.q, strongest(judged, SHOWN_DOCUMENTS, settings.level), tell)
     shares, p_counts = histograms(judged)
     screening = Screening(
         created_at=now,
         version=__version__,
         settings=asdict(settings),
-        files=tuple(files),
-        ignored=corpus.ignored,
-        log=log,
-        marks=tuple(_screened_mark(mark) for mark in marks),
-        tokenizer=tokenizer,
+        files=read.files,
+        ignored=read.corpus.ignored,
+        log=read.log,
+        marks=tuple(_screened_mark(mark) for mark in read.marks),
+        tokenizer=read.tokenizer,
         whole=summed(judged, "all", leads, settings),
         sources=tuple(summed(judged, name, leads, settings, place) for place, name in enumerate(sources)),
         strongest=rows,
         containment=shares,
         p_counts=p_counts,
     )
+    _write_results(folder, screening)
+    return screening
+
+
+def _write_results(folder: ScreenFolder, screening: Screening) -> None:
+    from stillwatch.report.screen_page import render_screening
+
     write_table(folder.out / SOURCES_FILE, SOURCES, _source_columns(screening.sources))
-    _write_quarantine(folder, len(files))
+    _write_quarantine(folder, len(screening.files))
     write_text(folder.out / REPORT, render_screening(screening))
     write_text(folder.out / ATTESTATION, statement(screening).decode())
     write_text(folder.out / ATTESTATION_TEXT, attestation_text(screening))
     write_text(folder.out / RUN, json.dumps(run_json(screening), ensure_ascii=False, indent=1, default=str))
     remove_folder(folder.work)
-    return screening
 
 
 def run_json(screening: Screening) -> dict[str, Any]:

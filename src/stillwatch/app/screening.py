@@ -17,7 +17,7 @@ from stillwatch import __version__
 from stillwatch.app.disk import room_in
 from stillwatch.app.progress import Progress
 from stillwatch.app.screen_state import ScreenFolder
-from stillwatch.app.screen_writing import conclude
+from stillwatch.app.screen_writing import Screened, conclude
 from stillwatch.app.state import remove_folder, without_results
 from stillwatch.app.tokenizing import load_tokenizer
 from stillwatch.errors import UnreadableInputError, naming
@@ -86,11 +86,12 @@ def screen(request: ScreenRequest, progress: Progress, *, now: datetime) -> Scre
             raise UnreadableInputError(
                 f"none of the {rows} rows of the corpus could be read; see {folder.work / 'parts'} for the reasons, or name a --text-column"
             )
+        read = Screened(corpus=corpus, files=tuple(files), log=screened_log, marks=request.marks, tokenizer=tokenizer)
         return _stage(
             progress,
             "conclude",
             sum(file.rows_out for file in files),
-            lambda tell: conclude(folder, request.settings, corpus, files, screened_log, request.marks, tokenizer, now=now, tell=tell),
+            lambda tell: conclude(folder, request.settings, read, now=now, tell=tell),
             lambda result: result.whole.documents,
         )
 

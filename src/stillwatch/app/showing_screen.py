@@ -17,19 +17,16 @@ _SHOWN = 20
 
 def screening_table(screening: Screening) -> RenderableType:
     """A row per source, the whole corpus last, and what was lost."""
+    whole, several = screening.whole, len(screening.sources) > 1
     table = Table(title="What was found", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("source", "documents", "exact", "near", "matched share", "tested", "marked", "marked share", "leads"):
-        table.add_column(name, overflow="fold", justify="left" if name == "source" else "right")
-    several = len(screening.sources) > 1
+    table.add_column("source", overflow="fold")
+    for name in _columns(whole):
+        table.add_column(name, justify="right", overflow="fold")
     for source in screening.sources[:_SHOWN] if several else ():
-        table.add_row(*_cells(source.name, source))
+        table.add_row(plain(source.name), *_cells(source, whole))
     if len(screening.sources) > _SHOWN:
         table.add_row(plain(f"and {len(screening.sources) - _SHOWN:,} more"))
-    table.add_row(
-        *_cells(
-            "whole corpus" if several else screening.whole.name if not screening.sources else screening.sources[0].name, screening.whole
-        )
-    )
+    table.add_row(plain("whole corpus" if several else screening.sources[0].name), *_cells(whole, whole))
     files = screening.files
     lost = sum(file.quarantined for file in files)
     parts: list[RenderableType] = [table]
@@ -41,17 +38,22 @@ def screening_table(screening: Screening) -> RenderableType:
     return Group(*parts)
 
 
-def _cells(name: str, source: SourceScreened) -> list[Text]:
-    compared, tested = source.comparable > 0, source.tested > 0
-    counts = [source.exact, source.near] if compared else ["–", "–"]
-    marked = [f"{source.tested:,}", f"{source.marked:,}"] if tested else ["–", "–"]
-    shown = [
-        name,
-        f"{source.documents:,}",
-        *counts,
-        interval(source.matched_share),
-        *marked,
-        interval(source.marked_share),
-        source.with_leads,
-    ]
-    return [plain(f"{value:,}" if isinstance(value, int) else value) for value in shown]
+def _columns(whole: SourceScreened) -> list[str]:
+    """The columns that have something to say: a comparison that was not asked for has none."""
+    matched = ["exact", "near", "matched share"] if whole.comparable else []
+    marked = ["tested", "marked", "marked share"] if whole.tested else []
+    return ["documents", *matched, *marked, "leads"]
+
+
+def _cells(source: SourceScreened, whole: SourceScreened) -> list[Text]:
+    values: dict[str, int | str] = {
+        "documents": source.documents,
+        "exact": source.exact,
+        "near": source.near,
+        "matched share": interval(source.matched_share),
+        "tested": source.tested,
+        "marked": source.marked,
+        "marked share": interval(source.marked_share),
+        "leads": source.with_leads,
+    }
+    return [plain(f"{value:,}" if isinstance(value, int) else value) for value in (values[name] for name in _columns(whole))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,35 +13,56 @@ from stillwatch.cli.running import progress, stoppable
 from stillwatch.errors import UsageError
 
 if TYPE_CHECKING:
+    from stillwatch.app.screening import ScreenRequest
     from stillwatch.records.screening import Screening
 
 FOUND = 3
 FAIL_ON = ("match", "mark", "lead")
 
 
+Corpus = Annotated[list[str], typer.Argument(metavar="CORPUS", help="Files, folders, quoted patterns, or datasets saved on disk.")]
+Log = Annotated[
+    list[str] | None, typer.Option(help="Served log to compare with: files, folders or patterns as scan reads them; repeatable.")
+]
+LogFormat = Annotated[str, typer.Option(help="Reader of the served log; auto looks at each file.")]
+Marks = Annotated[list[str] | None, typer.Option(help="Watermark to test for: green-list, gumbel or vllm-gumbel; repeatable.")]
+Key = Annotated[Path | None, typer.Option(help="File of the master secret; default: the variable STILLWATCH_MASTER_KEY.")]
+Periods = Annotated[list[str] | None, typer.Option(help="Period of a key, such as 2026-11; repeatable, each is one more test.")]
+Accounts = Annotated[list[str] | None, typer.Option(help="Account of a key, repeatable; default: the key for all accounts.")]
+Width = Annotated[int | None, typer.Option(min=1, max=16, help="Tokens of a context; default: 2, and vLLM's 4.")]
+Gamma = Annotated[float, typer.Option(help="Share of green tokens of a green list.")]
+TokenizerFile = Annotated[
+    Path | None, typer.Option(help="tokenizer.json of the marked model, for documents without token ids (models extra).")
+]
+TextColumn = Annotated[str | None, typer.Option(help="Column of the text or messages; default: the usual names.")]
+TokenColumn = Annotated[str | None, typer.Option(help="Column of token ids; default: input_ids, token_ids, tokens.")]
+IdColumn = Annotated[str | None, typer.Option(help="Column of the document's id; default: the usual names.")]
+Level = Annotated[float, typer.Option(help="False discovery rate of the watermark findings over documents.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Keep the finished files of an interrupted run over the same input.")]
+FailOn = Annotated[str | None, typer.Option(help="Exit with 3 when a document has this (match, mark, lead).")]
+Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")]
+
+
 def screen(
-    corpus: Annotated[list[str], typer.Argument(metavar="CORPUS", help="Files, folders, quoted patterns, or datasets saved on disk.")],
-    log: Annotated[
-        list[str] | None, typer.Option(help="Served log to compare with: files, folders or patterns as scan reads them; repeatable.")
-    ] = None,
-    log_format: Annotated[str, typer.Option(help="Reader of the served log; auto looks at each file.")] = "auto",
-    mark: Annotated[list[str] | None, typer.Option(help="Watermark to test for: green-list, gumbel or vllm-gumbel; repeatable.")] = None,
-    key: Annotated[Path | None, typer.Option(help="File of the master secret; default: the variable STILLWATCH_MASTER_KEY.")] = None,
-    period: Annotated[list[str] | None, typer.Option(help="Period of a key, such as 2026-11; repeatable, each is one more test.")] = None,
-    account: Annotated[list[str] | None, typer.Option(help="Account of a key, repeatable; default: the key for all accounts.")] = None,
-    width: Annotated[int | None, typer.Option(min=1, max=16, help="Tokens of a context; default: 2, and vLLM's 4.")] = None,
-    gamma: Annotated[float, typer.Option(help="Share of green tokens of a green list.")] = 0.25,
-    tokenizer: Annotated[
-        Path | None, typer.Option(help="tokenizer.json of the marked model, for documents without token ids (models extra).")
-    ] = None,
-    text_column: Annotated[str | None, typer.Option(help="Column of the text or messages; default: the usual names.")] = None,
-    token_column: Annotated[str | None, typer.Option(help="Column of token ids; default: input_ids, token_ids, tokens.")] = None,
-    id_column: Annotated[str | None, typer.Option(help="Column of the document's id; default: the usual names.")] = None,
-    level: Annotated[float, typer.Option(help="False discovery rate of the watermark findings over documents.")] = 0.05,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")] = Path("screen-out"),
-    resume: Annotated[bool, typer.Option("--resume", help="Keep the finished files of an interrupted run over the same input.")] = False,
-    fail_on: Annotated[str | None, typer.Option(help="Exit with 3 when a document has this (match, mark, lead).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")] = False,
+    corpus: Corpus,
+    log: Log = None,
+    log_format: LogFormat = "auto",
+    mark: Marks = None,
+    key: Key = None,
+    period: Periods = None,
+    account: Accounts = None,
+    width: Width = None,
+    gamma: Gamma = 0.25,
+    tokenizer: TokenizerFile = None,
+    text_column: TextColumn = None,
+    token_column: TokenColumn = None,
+    id_column: IdColumn = None,
+    level: Level = 0.05,
+    out: Out = Path("screen-out"),
+    resume: Resume = False,
+    fail_on: FailOn = None,
+    as_json: Json = False,
 ) -> None:
     """Screen a training corpus for another model's outputs: matches with a served log, watermarks, and leads.
 
@@ -57,27 +78,28 @@ def screen(
     stillwatch screen 'data/*.parquet' --mark gumbel --period 2026-11 --key master.key
     stillwatch screen my_dataset/ --mark green-list --period 2026-11 --tokenizer tokenizer.json
     """
-    if fail_on is not None and fail_on not in FAIL_ON:
-        raise UsageError(f"--fail-on is {fail_on!r}; it takes one of {', '.join(FAIL_ON)}")
+    _check_fail_on(fail_on)
     from stillwatch.app.screen_requesting import marks_for, screen_request
-    from stillwatch.app.screening import screen as run
     from stillwatch.screen.fields import Fields
 
     marks = marks_for(mark or [], key=key, periods=period or [], accounts=account or [], width=width, gamma=gamma)
-    request = screen_request(
-        [Path(path) for path in corpus],
-        out=out,
-        log=[Path(path) for path in log or []],
-        log_format=log_format,
-        marks=marks,
-        tokenizer=tokenizer,
-        fields=Fields(text=text_column, tokens=token_column, id=id_column),
-        level=level,
-        resume=resume,
-    )
+    fields = Fields(text=text_column, tokens=token_column, id=id_column)
+    paths, logs = [Path(path) for path in corpus], [Path(path) for path in log or []]
+    given: dict[str, Any] = {"out": out, "log": logs, "log_format": log_format, "tokenizer": tokenizer, "level": level, "resume": resume}
+    _screened(screen_request(paths, marks=marks, fields=fields, **given), fail_on, as_json=as_json)
+
+
+def _check_fail_on(fail_on: str | None) -> None:
+    if fail_on is not None and fail_on not in FAIL_ON:
+        raise UsageError(f"--fail-on is {fail_on!r}; it takes one of {', '.join(FAIL_ON)}")
+
+
+def _screened(request: ScreenRequest, fail_on: str | None, *, as_json: bool) -> None:
+    from stillwatch.app.screening import screen as run
+
     with stoppable(), progress(quiet=as_json) as shown:
         screening = run(request, shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
-    _print(screening, out, as_json=as_json)
+    _print(screening, request.out, as_json=as_json)
     whole = screening.whole
     found = {"match": whole.exact + whole.near, "mark": whole.marked, "lead": whole.with_leads}
     if fail_on is not None and found[fail_on]:

@@ -28,7 +28,7 @@ DOCUMENTS = Table(
         Column("scored", INT64, meaning="different (context, token) pairs behind the p-value; null: not tested"),
         Column("score", DOUBLE, meaning="green tokens, or nats; null: not tested"),
         Column(
-            "p_value", DOUBLE, meaning="smallest p of all keys times their number, at most 1; null: no key, no token ids or too few of them"
+            "p_value", DOUBLE, meaning="smallest p of all keys, corrected for their number; null: no key, no token ids or too few of them"
         ),
         Column("q_value", DOUBLE, meaning="Benjamini-Hochberg over all documents with a p-value; null as for p_value"),
         Column("leads", STRING_LIST, nullable=False, meaning="kinds of residue that the text holds; a lead is no verdict"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -123,7 +124,9 @@ class Judge:
         best = np.argmin(np.where(told, every, np.inf), axis=0)
         tries = told.sum(axis=0)
         picked = np.arange(best.size)
-        p = np.minimum(1.0, tries * np.where(tested, every[best, picked], 1.0))
+        # keys are independent, so that the smallest of k p-values is corrected exactly (Sidak 1967)
+        with np.errstate(divide="ignore"):
+            p = -np.expm1(tries * np.log1p(-np.where(tested, every[best, picked], 1.0)))
         untold = ~tested
         names = np.array([mark_name(mark) for mark in self.marks])
         return {
@@ -138,9 +141,10 @@ class Judge:
         """How likely each document's corrected p is to be at most the level of the estimate, keys being independent."""
         missed = np.ones(tries.size)
         for count in np.unique(tries[tries > 0]).tolist():
+            level = -math.expm1(math.log1p(-self.settings.mixture_level) / count)
             for place, mark in enumerate(self.marks):
                 where = (tries == count) & told[place]
-                missed[where] *= 1.0 - attained(self.settings.mixture_level / count, scored[place][where], mark)
+                missed[where] *= 1.0 - attained(level, scored[place][where], mark)
         return 1.0 - missed
 
 

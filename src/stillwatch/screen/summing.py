@@ -146,14 +146,13 @@ def _share(among: Flags, hits: Flags, chances: FloatArray, settings: ScreenSetti
     return excess_share(hits[among], chances[among], confidence=settings.confidence) if among.any() else None
 
 
-def strongest(judged: Judged, most: int) -> npt.NDArray[np.int64]:
-    """Documents with a match or a smallest p, in this order: exact, near by share, q-value."""
+def strongest(judged: Judged, most: int, level: float) -> npt.NDArray[np.int64]:
+    """Documents with a match (exact ones, then near ones by share), then those with q at or below the level by p; half of `most` each."""
     match_rank = np.where(judged.exact, 2.0, np.where(judged.near, np.nan_to_num(judged.of_document), -1.0))
     strength = np.nan_to_num(judged.p, nan=1.0)
-    shown = np.flatnonzero((match_rank >= 0) | (np.nan_to_num(judged.q, nan=1.0) <= 0.5))
-    order = np.lexsort([shown, strength[shown], -match_rank[shown]])
-    matched = shown[order]
-    marked = shown[np.lexsort([shown, strength[shown]])]
+    hits, found = np.flatnonzero(match_rank >= 0), np.flatnonzero(judged.q <= level)
+    matched = hits[np.lexsort([hits, -match_rank[hits]])]
+    marked = found[np.lexsort([found, strength[found]])]
     half = most // 2
     picked = dict.fromkeys([*matched[:half].tolist(), *marked[:half].tolist()])
     return np.array(list(picked), np.int64)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _MOST = 16
 _ROW = 34
+_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
+"""Between ticks, of which there are at most seven."""
 
 
 def shares(rows: Sequence[tuple[str, ShareEstimate | None, ShareEstimate | None]], *, prefix: str) -> str:
@@ -35,7 +37,8 @@ def shares(rows: Sequence[tuple[str, ShareEstimate | None, ShareEstimate | None]
         drawn.set_ylim(max(len(shown), 1) - 0.5, -0.5)
         drawn.set_yticks(range(len(shown)), [short(name, 32) for name, *_ in shown], fontsize=9.5)
         drawn.set_xlim(-top * 0.01, top)
-        ticks = [top * step / 4 for step in range(5)]
+        step = next((size for size in _STEPS if top / size <= 6), 0.25)
+        ticks = [place * step for place in range(int(top / step + 1e-9) + 1)]
         drawn.set_xticks(ticks, [percent(tick) for tick in ticks], fontsize=9.5)
         drawn.set_xlabel("share of distinct documents, beyond chance", fontsize=9.5)
         for left, name, colour in ((190, "matches the served log", ENTITY), (380, "carries a watermark", PALETTE[0])):
@@ -73,7 +76,7 @@ def p_values(counts: Sequence[int], *, prefix: str) -> str:
         lefts = [place * step for place in range(len(counts))]
         drawn.bar(lefts, counts, step * 0.92, align="edge", color=PALETTE[0], linewidth=0)
         drawn.axhline(even, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        drawn.text(1, even, "if independent of the key", ha="right", va="bottom", fontsize=9, color=SOFT)
+        figure.text(0.97, 0.97, "dashed: if independent of the key", ha="right", va="top", fontsize=9, color=SOFT)
         drawn.set_xlim(0, 1)
         drawn.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"], fontsize=9.5)
         drawn.set_xlabel("p-value", fontsize=9.5)
