@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numba
@@ -82,7 +83,7 @@ class Judge:
         if self.encode is None or not self.marks or not without.size:
             return documents.tokens, documents.offsets
         made = self.encode(documents.texts.take(pa.array(without)).to_pylist())
-        lists = [documents.tokens[low:high] for low, high in zip(documents.offsets[:-1], documents.offsets[1:], strict=True)]
+        lists = [documents.tokens[low:high] for low, high in pairwise(documents.offsets)]
         for row, ids in zip(without.tolist(), made, strict=True):
             lists[row] = np.asarray(ids, np.uint32)
         offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in lists])]).astype(np.int64)

@@ -30,7 +30,7 @@ def read_table(file: CorpusFile, settings: ScreenSettings, fields: Fields, refus
 
 def _parquet(file: CorpusFile, settings: ScreenSettings, fields: Fields, refuse: Refuse) -> Iterator[tuple[int, pa.RecordBatch]]:
     try:
-        opened = pq.ParquetFile(file.path)
+        opened = pq.ParquetFile(file.path, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
         refuse(1, "unreadable_file", f"expected a Parquet file, got one that cannot be read ({type(error).__name__})")
         return
@@ -80,16 +80,16 @@ def _arrow_batches(mapped: Any) -> Iterator[pa.RecordBatch]:
 
 def _names(file: CorpusFile, schema: pa.Schema, fields: Fields) -> list[str]:
     names = fields.wanted(schema.names)
+    missing = [name for name in (fields.text, fields.tokens) if name and name not in schema.names]
+    if len(missing) == sum(name is not None for name in (fields.text, fields.tokens)) > 0:
+        raise UnreadableInputError(
+            f"{file.name}: expected a column {missing[0]!r}, got {', '.join(schema.names[:8])}; name one that is there"
+        )
     only_ids = {fields.id} if fields.id else set(IDS)
     if not set(names) - only_ids:
         found = ", ".join(schema.names[:8])
         raise UnreadableInputError(
             f"{file.name}: expected a column of text or token ids, got {found or 'no column'}; name it with --text-column or --token-column"
-        )
-    missing = [name for name in (fields.text, fields.tokens) if name and name not in schema.names]
-    if len(missing) == sum(name is not None for name in (fields.text, fields.tokens)) > 0:
-        raise UnreadableInputError(
-            f"{file.name}: expected a column {missing[0]!r}, got {', '.join(schema.names[:8])}; name one that is there"
         )
     return names
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -30,7 +32,7 @@ def _documents() -> tuple[np.ndarray, np.ndarray]:
 def test_the_compiled_pass_scores_each_pair_once_as_the_marks_do(kind: str, width: int) -> None:
     ids, offsets = _documents()
     found = test_documents(ids, offsets, Mark(kind=kind, key=KEY, width=width, gamma=0.25), least_scored=50)
-    for row, (low, high) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for row, (low, high) in enumerate(pairwise(offsets)):
         document = ids[low:high]
         pairs = (
             np.column_stack([context_seeds(document, width), document[width:].astype(np.uint64)])
