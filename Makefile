@@ -6,7 +6,7 @@ BENCH_CAMPAIGNS ?= --split tune --seeds 1
 # numba leaves compiled kernels behind; keep them in one place that `make clean` knows
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
-.PHONY: help demo test check types quick-tests calibrate test-spark test-models bench bench-real bench-campaigns clean format
+.PHONY: help demo test check types quick-tests calibrate test-spark test-models bench bench-real bench-campaigns bench-screen clean format
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -64,6 +64,9 @@ bench-real: .venv/.dev ## a campaign hidden in real conversations, where the pub
 
 bench-campaigns: .venv/.dev ## many hidden campaigns against nine other detectors; tune split unless BENCH_CAMPAIGNS='--split report'
 	PYTHONPATH=benchmarks $(BIN)/python -m campaigns $(BENCH_CAMPAIGNS)
+
+bench-screen: .venv/.dev ## speed and error rates of screening; results into benchmarks/SCREEN.md
+	$(BIN)/python benchmarks/screen.py
 
 format: .venv/.dev
 	$(BIN)/ruff format .

@@ -14,6 +14,7 @@ from typing import Any
 
 from stillwatch.records.findings import Finding, Run
 from stillwatch.records.pairs import TwinPair
+from stillwatch.records.screening import DOCUMENTS, SOURCES, Screening, ShareEstimate
 from stillwatch.records.tables import ACCOUNTS, ENTITIES, EXCHANGES, LINKS, MEMBERS, SKETCH_COLUMNS, TRUTH, Column
 
 DOCS = Path(__file__).parents[1]
@@ -139,6 +140,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "finding": lambda: record_table(Finding),
     "run": lambda: record_table(Run),
     "twin-pair": lambda: record_table(TwinPair),
+    "documents": lambda: column_table(DOCUMENTS.columns),
+    "sources": lambda: column_table(SOURCES.columns),
+    "screening": lambda: record_table(Screening),
+    "share-estimate": lambda: record_table(ShareEstimate),
     "readers": reader_matrix,
     "features": feature_table,
     "signals": signal_tables,

@@ -66,10 +66,8 @@ def screen(
 ) -> None:
     """Screen a training corpus for another model's outputs: matches with a served log, watermarks, and leads.
 
-    Reads JSON Lines, Parquet, Arrow (Hugging Face datasets saved on disk) and text, plain or packed with gzip or zstd, of any size. Without
-    --log and --mark it looks for leads only: chat templates, assistants that speak of themselves, refusals. It writes documents.parquet,
-    sources.parquet, report.html, an attestation to sign (attestation.json and .txt), quarantine.jsonl and run.json. It estimates shares of
-    the corpus with intervals and gives no verdict on a single document.
+    Reads JSON Lines, Parquet, Arrow (datasets saved on disk) and text of any size, packed or plain. Without --log and --mark it looks for
+    leads only. It writes tables, a report and an attestation to sign; it estimates shares and gives no verdict on a single document.
 
     Exit status: 0 done, whatever was found; 1 failed; 2 wrong usage; 3 only with --fail-on; 130 interrupted.
 

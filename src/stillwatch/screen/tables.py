@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.errors import UnreadableInputError
@@ -54,11 +57,15 @@ def _arrow(file: CorpusFile, settings: ScreenSettings, fields: Fields, refuse: R
     try:
         with pa.memory_map(str(file.path)) as mapped:
             for batch in _arrow_batches(mapped):
-                names = _names(file, batch.schema, fields)
-                for start in range(0, batch.num_rows, settings.batch_rows):
-                    part = batch.slice(start, settings.batch_rows).select(names)
-                    yield first, part
-                    first += part.num_rows
+                chosen = batch.select(_names(file, batch.schema, fields))
+                wrong = _damage(chosen)
+                if wrong:
+                    refuse(
+                        first, "unreadable_row_group", f"expected a sound batch of {batch.num_rows} rows, got {wrong}", rows=batch.num_rows
+                    )
+                for start, rows in () if wrong else _cuts(chosen, settings):
+                    yield first + start, chosen.slice(start, rows)
+                first += batch.num_rows
     except (OSError, pa.ArrowException) as error:
         refuse(
             first, "torn_archive", f"expected a whole Arrow file, got one that is damaged after row {first - 1} ({type(error).__name__})"
@@ -76,6 +83,56 @@ def _arrow_batches(mapped: Any) -> Iterator[pa.RecordBatch]:
     mapped.seek(0)
     with pa.ipc.open_stream(mapped) as stream:
         yield from stream
+
+
+def _damage(batch: pa.RecordBatch) -> str:
+    """What is wrong with a batch that was mapped as it lay, whose offsets nobody has checked; text that is no UTF-8 is left to its row."""
+    try:
+        for column in batch.columns:
+            plain = column.indices if pa.types.is_dictionary(column.type) else column
+            column.validate()
+            for array in (plain, column.dictionary) if plain is not column else (plain,):
+                is_plain = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+                kind = pa.large_binary() if pa.types.is_large_string(array.type) else pa.binary()
+                (array.view(kind) if is_plain else array).validate(full=True)
+            if plain is not column and len(plain) and (pc.max(plain).as_py() or 0) >= len(column.dictionary):
+                return "an index beyond its dictionary"
+    except pa.ArrowException as error:
+        return type(error).__name__
+    return ""
+
+
+def _cuts(batch: pa.RecordBatch, settings: ScreenSettings) -> Iterator[tuple[int, int]]:
+    """(first row, rows) of parts that decode to a bounded size: a dictionary may hold a large text once for many rows."""
+    ends = np.cumsum(sum((_decoded_bytes(column) for column in batch.columns), np.full(batch.num_rows, 16, np.int64)))
+    start = 0
+    while start < batch.num_rows:
+        before = int(ends[start - 1]) if start else 0
+        fitting = int(np.searchsorted(ends, before + settings.batch_bytes, side="right")) - start
+        rows = max(1, min(settings.batch_rows, fitting, batch.num_rows - start))
+        yield start, rows
+        start += rows
+
+
+def _decoded_bytes(column: pa.Array) -> npt.NDArray[np.int64]:
+    """[n] bytes of text that each row decodes to; of other columns the mean."""
+    if pa.types.is_dictionary(column.type) and _is_text(column.type):
+        return _sizes(_sizes_of(column.dictionary).take(column.indices))
+    if _is_text(column.type):
+        return _sizes(_sizes_of(column))
+    return np.full(len(column), column.nbytes // max(1, len(column)), np.int64)
+
+
+def _sizes_of(texts: pa.Array) -> pa.Array:
+    if pa.types.is_string_view(texts.type):
+        # the first of the four words of a view is its length
+        lengths = np.frombuffer(texts.buffers()[1], np.int32)[4 * texts.offset :: 4][: len(texts)]
+        return pa.array(lengths.astype(np.int64))
+    return pc.binary_length(texts)
+
+
+def _sizes(lengths: pa.Array) -> npt.NDArray[np.int64]:
+    return pc.fill_null(lengths, 0).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _names(file: CorpusFile, schema: pa.Schema, fields: Fields) -> list[str]:

@@ -193,3 +193,32 @@ def test_binary_data_and_missing_paths_are_refused_where_they_are_named_and_left
             plan_corpus([missing])
     with pytest.raises(UsageError, match="result folder"):
         plan_corpus([tmp_path], apart_from=tmp_path)
+
+
+def _stream(path: Path, table: pa.Table) -> Path:
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return path
+
+
+def test_a_dictionary_of_a_large_text_is_decoded_in_bounded_parts(tmp_path: Path) -> None:
+    texts = pa.DictionaryArray.from_arrays(pa.array([0, 1] * 5000, pa.int32()), pa.array(["x" * 3000, "y"]))
+    found = Read(_stream(tmp_path / "a.arrow", pa.table({"text": texts})), settings=ScreenSettings(batch_bytes=100_000))
+    assert found.rows_out == 10_000
+    assert max(sum(len(text) for text in batch.texts.to_pylist()) for batch in found.batches) <= 100_000
+    views = pa.table({"text": pa.array(["x" * 3000, "y", None] * 50, pa.string_view())})
+    assert Read(_stream(tmp_path / "b.arrow", views)).rows_out == 100
+
+
+def test_a_batch_with_broken_offsets_is_refused_and_the_next_is_read(tmp_path: Path) -> None:
+    offsets = pa.py_buffer(np.array([0, 5, 2_000_000_000, 7], np.int32).tobytes())
+    broken = pa.Array.from_buffers(pa.string(), 3, [None, offsets, pa.py_buffer(b"some text")])
+    schema = pa.schema([("text", pa.string())])
+    path = tmp_path / "a.arrow"
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_batch(pa.RecordBatch.from_arrays([broken], schema=schema))
+        writer.write_batch(pa.RecordBatch.from_arrays([pa.array(["sound"])], schema=schema))
+    found = Read(path)
+    assert (found.texts, found.reasons) == (["sound"], {"unreadable_row_group": 3})
+    beyond = pa.DictionaryArray.from_arrays(pa.array([0, 7], pa.int32()), pa.array(["only"]), safe=False)
+    assert Read(_stream(tmp_path / "b.arrow", pa.table({"text": beyond}))).reasons == {"unreadable_row_group": 2}
