@@ -73,7 +73,6 @@ def screen(
 
     \b
     stillwatch screen data/ --log served-logs/ --out screened
-    stillwatch screen 'data/*.parquet' --mark gumbel --period 2026-11 --key master.key
     stillwatch screen my_dataset/ --mark green-list --period 2026-11 --tokenizer tokenizer.json
     """
     _check_fail_on(fail_on)
@@ -81,10 +80,10 @@ def screen(
     from stillwatch.screen.fields import Fields
 
     marks = marks_for(mark or [], key=key, periods=period or [], accounts=account or [], width=width, gamma=gamma)
-    fields = Fields(text=text_column, tokens=token_column, id=id_column)
+    given: dict[str, Any] = {"fields": Fields(text=text_column, tokens=token_column, id=id_column), "marks": marks, "tokenizer": tokenizer}
     paths, logs = [Path(path) for path in corpus], [Path(path) for path in log or []]
-    given: dict[str, Any] = {"out": out, "log": logs, "log_format": log_format, "tokenizer": tokenizer, "level": level, "resume": resume}
-    _screened(screen_request(paths, marks=marks, fields=fields, **given), fail_on, as_json=as_json)
+    request = screen_request(paths, out=out, log=logs, log_format=log_format, level=level, resume=resume, **given)
+    _screened(request, fail_on, as_json=as_json)
 
 
 def _check_fail_on(fail_on: str | None) -> None:
