@@ -27,6 +27,7 @@ from stillwatch.settings import ScanSettings
 OUTPUTS = "docs/reference/outputs.md"
 HOW_TO = "docs/how-to/read-your-logs.md"
 MARKING = "docs/how-to/mark-your-outputs.md"
+SCREENING = "docs/how-to/screen-a-corpus.md"
 VLLMS_OWN = "--watermark-config"
 STATISTICS = "docs/explanation/statistics.md"
 ARCHITECTURE = "docs/explanation/architecture.md"
@@ -77,7 +78,11 @@ def test_every_command_stands_in_the_readme_and_every_option_in_the_reference(pa
 
 def test_every_option_that_the_pages_name_exists(pages: dict[str, str]) -> None:
     known = {option for _, command in _commands() for parameter in command.params for option in parameter.opts} | {"--help", VLLMS_OWN}
-    named = {option for name in ("README.md", HOW_TO, MARKING, OUTPUTS) for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", pages[name])}
+    named = {
+        option
+        for name in ("README.md", HOW_TO, MARKING, SCREENING, OUTPUTS)
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", pages[name])
+    }
     assert named
     assert named <= known
 
@@ -142,6 +147,21 @@ def test_every_quarantine_code_stands_in_the_how_to(sources: dict[str, str], pag
     assert {"invalid_json", "negative_number", "duplicate_id", "unmatched_request"} <= used
     section = pages[HOW_TO].split("## Quarantine")[1].split("\n## ")[0]
     assert not [code for code in sorted(used) if f"`{code}`" not in section]
+
+
+def test_every_quarantine_code_file_and_lead_of_a_screening_stands_in_its_how_to(sources: dict[str, str], pages: dict[str, str]) -> None:
+    from stillwatch.app.screen_state import SCREEN_RESULTS
+    from stillwatch.screen.leads import shipped_leads
+
+    codes: set[str] = set()
+    for name in ("reading", "tables", "documents"):
+        source = sources[f"stillwatch/screen/{name}.py"]
+        codes |= set(re.findall(r'refuse\([^"]*?, "([a-z_0-9]+)"', source)) | set(
+            re.findall(r'^        \("([a-z_0-9]+)", f?"expected', source, re.M)
+        )
+    assert {"unreadable_row_group", "bad_token_ids", "torn_archive", "no_text"} <= codes
+    named = [*codes, *SCREEN_RESULTS, *(lead.name for lead in shipped_leads())]
+    assert not [code for code in sorted(named) if f"`{code}`" not in pages[SCREENING]]
 
 
 def test_the_package_docstring_names_the_steps_in_the_order_of_the_architecture_page(pages: dict[str, str]) -> None:

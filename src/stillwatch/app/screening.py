@@ -133,7 +133,7 @@ def _index(log: InputPlan, folder: ScreenFolder, settings: ScreenSettings, tell:
         remove_folder(old)
     work.mkdir(mode=0o700)
     read = ingest(log, work=work, settings=IngestSettings(join_access_logs=False), progress=lambda rows, _bytes: tell(rows))
-    batches = (batch for shard in read.shards for batch in shard.batches(columns=_LOG_COLUMNS))
+    batches = (batch for shard in read.shards for batch in shard.batches(settings.batch_rows, _LOG_COLUMNS))
     made = build_reference(folder.reference, batches, most_common=settings.most_common, least_words=settings.least_words)
     if not made.keys.size and not made.whole.size:
         raise UnreadableInputError("the served log holds no response long enough to be compared; give a --log with response texts")

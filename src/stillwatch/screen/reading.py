@@ -24,6 +24,8 @@ from stillwatch.screen.settings import ScreenSettings
 UNREADABLE = "unreadable_file"
 _TOO_LONG = "record_too_long"
 _NOT_UTF8 = "invalid_utf8"
+_WITHOUT_GAP = 8
+"""How many times longer a document may become where no blank line comes."""
 
 
 @dataclass(slots=True)
@@ -95,7 +97,9 @@ class Reading:
         held = 0
         for raw in self._sound(splitter(LINES)(self._blocks(source), self.settings.max_record_bytes)):
             gap = bool(lines) and raw.number > lines[-1].number + 1
-            if lines and (held >= self.settings.paragraph_bytes if gap else held >= self.settings.max_record_bytes):
+            # a text without blank lines is cut at a line's end, so that no document is a whole library
+            most = self.settings.paragraph_bytes * (1 if gap else _WITHOUT_GAP)
+            if lines and (held >= most or held + len(raw.data) > self.settings.max_record_bytes):
                 yield from self._paragraph(lines, waiting)
                 lines, held = [], 0
             lines.append(raw)

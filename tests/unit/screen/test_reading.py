@@ -68,6 +68,7 @@ def test_json_lines_are_read_row_by_row_and_each_broken_row_has_its_reason(tmp_p
     assert {line["line"] for line in found.lines} == {5, 6, 7, 8, 10, 11}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", ["gz", "zst"])
 def test_packed_files_read_the_same_and_a_torn_one_keeps_what_came_before(tmp_path: Path, pack: str) -> None:
     data = "".join(f'{{"text": "row {np.base_repr(place * 7919, 36)}"}}\n' for place in range(20_000)).encode()
@@ -155,6 +156,10 @@ def test_text_is_cut_at_blank_lines_into_documents_that_are_long_enough(tmp_path
     assert found.rows_out > 10
     assert all(500 <= len(text) < 1000 for text in found.texts[:-1])
     assert "".join(found.texts).count("another") == 500
+    path.write_text("a line of text\n" * 2000, "utf-8")
+    long = Read(path, settings=ScreenSettings(paragraph_bytes=100))
+    assert max(len(text) for text in long.texts) < 820
+    assert sum(text.count("line") for text in long.texts) == 2000
     path.write_bytes(b"fine\n\n" * 100 + b"bad \xff\n")
     bad = Read(path, settings=ScreenSettings(paragraph_bytes=10))
     assert bad.reasons == {"invalid_utf8": 1}
