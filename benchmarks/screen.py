@@ -28,7 +28,7 @@ from stillwatch.marks.gumbel import scores
 from stillwatch.marks.keys import MarkKey
 from stillwatch.marks.prf import context_seeds
 from stillwatch.screen.leads import find_leads, shipped_leads
-from stillwatch.screen.marked import GREEN_LIST, GUMBEL, Mark, test_documents
+from stillwatch.screen.marked import GREEN_LIST, GUMBEL, Mark, watermark_scores
 from stillwatch.screen.reference import Reference, build_reference, match
 from stillwatch.screen.wording import Wording
 from stillwatch.stats.intervals import clopper_pearson
@@ -75,7 +75,7 @@ def scan_speed() -> Iterator[str]:
     for kind in (GREEN_LIST, GUMBEL):
         for width in (1, 2, 4):
             mark = Mark(kind=kind, key=KEY, width=width, gamma=0.25)
-            ours = ids.size / best(lambda mark=mark: test_documents(ids, offsets, mark, least_scored=50))
+            ours = ids.size / best(lambda mark=mark: watermark_scores(ids, offsets, mark, least_scored=50))
             theirs = 200_000 / best(lambda mark=mark: by_numpy(few, mark), 3)
             met = "" if ours >= SCAN_REACH else " (below the reach of 10)"
             yield f"| {kind} | {width} | {ours / 1e6:.1f}{met} | {theirs / 1e6:.2f} | {ours / theirs:.0f} |"

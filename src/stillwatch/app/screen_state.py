@@ -6,12 +6,16 @@ A file is done once its note stands; the note is written after the judged rows a
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
+
 from stillwatch.app.state import RUN, WORK, remove_folder, write_text
-from stillwatch.errors import OutputError, UsageError
+from stillwatch.errors import OutputError, UsageError, naming
 from stillwatch.records.screening import ScreenedFile, ScreenedLog
 
 KEY = "screen.json"
@@ -76,6 +80,31 @@ class ScreenFolder:
     def note(self, place: int, file: ScreenedFile) -> None:
         """Note that a corpus file is done."""
         write_text(self.part(place, "json"), json.dumps(asdict(file)))
+
+    def load_seen(self, seen: Sequence[npt.NDArray[np.uint64]]) -> int:
+        """Fill the records of seen pairs with what an earlier run saved; the number of files that they cover, 0 where there are none."""
+        path = self.work / "seen.npz"
+        if not path.exists():
+            return 0
+        with np.load(path) as saved:
+            for place, record in enumerate(seen):
+                record[:] = saved[f"seen_{place}"]
+            return int(saved["covered"])
+
+    def save_seen(self, seen: Sequence[npt.NDArray[np.uint64]], covered: int) -> None:
+        """Save the records of the first `covered` files."""
+        path = self.work / "seen.npz"
+        partial = path.with_name(".seen.partial.npz")
+        with naming(path):
+            records: dict[str, Any] = {f"seen_{place}": record for place, record in enumerate(seen)}
+            np.savez(partial, covered=np.int64(covered), **records)
+        partial.replace(path)
+
+    def forget_after(self, covered: int) -> None:
+        """Take files from number `covered` on as not done."""
+        for path in (self.work / "parts").glob("*.json"):
+            if int(path.stem) >= covered:
+                path.unlink()
 
     def noted_log(self) -> ScreenedLog | None:
         """The served log whose index is done; None where it is not."""

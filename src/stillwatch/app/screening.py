@@ -29,7 +29,7 @@ from stillwatch.screen.corpus import CorpusFile, CorpusPlan, plan_corpus
 from stillwatch.screen.fields import Fields
 from stillwatch.screen.judging import JUDGED, Encode, Judge
 from stillwatch.screen.leads import shipped_leads
-from stillwatch.screen.marked import Mark
+from stillwatch.screen.marked import Mark, seen_pairs
 from stillwatch.screen.reading import Reading
 from stillwatch.screen.reference import IDS, Reference, build_reference, open_reference
 from stillwatch.screen.settings import ScreenSettings
@@ -37,6 +37,11 @@ from stillwatch.screen.settings import ScreenSettings
 Result = TypeVar("Result")
 _LOG_COLUMNS = ("exchange_id", "account_id", "prompt_text", "response_text", "reasoning_text")
 _UNREADABLE = "unreadable_file"
+_TOKEN_BYTES = 4
+"""Bytes of a corpus for each token, about: it says how large the record of seen pairs is made."""
+
+_SAVED_ALWAYS = 1 << 20
+"""Bytes of a record of seen pairs that is saved after every file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +84,8 @@ def screen(request: ScreenRequest, progress: Progress, *, now: datetime) -> Scre
         progress.note(f"The earlier result in {request.out} is replaced once this screening is done.")
     with room_in(request.out, input_bytes=sum(file.bytes for file in corpus.files)):
         reference, screened_log = (None, None) if log is None else _reference(log, folder, request.settings, progress)
-        judge = _judge(request, reference, encode)
-        files = [_file(place, file, folder, judge, request, progress) for place, file in enumerate(corpus.files)]
+        judge = _judge(request, reference, encode, sum(file.bytes for file in corpus.files))
+        files = list(_files(corpus, folder, judge, request, progress))
         if not any(file.rows_out for file in files):
             rows = sum(file.rows_in for file in files)
             raise UnreadableInputError(
@@ -96,13 +101,32 @@ def screen(request: ScreenRequest, progress: Progress, *, now: datetime) -> Scre
         )
 
 
-def _judge(request: ScreenRequest, reference: Reference | None, encode: Encode | None) -> Judge:
+def _files(corpus: CorpusPlan, folder: ScreenFolder, judge: Judge, request: ScreenRequest, progress: Progress) -> Iterator[ScreenedFile]:
+    """Every file, judged or taken from an earlier run.
+
+    Which pairs were seen before depends on all earlier files, so the record of them is saved now and then (a large one whenever a quarter
+    of its size was read); an earlier run's files beyond what it saved are read again, and come out the same.
+    """
+    if judge.seen:
+        folder.forget_after(folder.load_seen(judge.seen))
+    unsaved, size = 0, sum(record.nbytes for record in judge.seen)
+    for place, file in enumerate(corpus.files):
+        known = folder.done(place) is not None
+        yield _file(place, file, folder, judge, request, progress)
+        unsaved += 0 if known else file.bytes
+        if unsaved and judge.seen and (size <= _SAVED_ALWAYS or 4 * unsaved >= size):
+            folder.save_seen(judge.seen, place + 1)
+            unsaved = 0
+
+
+def _judge(request: ScreenRequest, reference: Reference | None, encode: Encode | None, corpus_bytes: int) -> Judge:
     return Judge(
         settings=request.settings,
         leads=shipped_leads(),
         reference=reference,
         responses=None if reference is None else pq.read_table(reference.folder / IDS),
         marks=request.marks,
+        seen=tuple(seen_pairs(corpus_bytes // _TOKEN_BYTES) for _ in request.marks),
         encode=encode,
     )
 

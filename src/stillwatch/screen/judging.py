@@ -17,7 +17,7 @@ from stillwatch.engines.schema import arrow_schema
 from stillwatch.records.screening import DOCUMENTS
 from stillwatch.screen.documents import Documents, Integers
 from stillwatch.screen.leads import Lead, find_leads
-from stillwatch.screen.marked import Mark, attained, test_documents
+from stillwatch.screen.marked import Mark, MarkScores, attained, watermark_scores
 from stillwatch.screen.reference import Matches, Reference, match
 from stillwatch.screen.settings import ScreenSettings
 from stillwatch.screen.wording import Wording
@@ -27,10 +27,12 @@ from stillwatch.stats.samples import FloatArray
 Encode: TypeAlias = Callable[[list[str]], Sequence[Sequence[int]]]
 
 EXACT, NEAR, NONE = "exact", "near", "none"
-CHANCE = "chance"
-"""Column of a judged batch that the documents table leaves out: how likely the document was to count in the estimate by chance."""
+FRESH_P, CHANCE = "fresh_p", "chance"
+"""Columns of a judged batch that the documents table leaves out: the p of what no earlier document had, on which the estimate of a share
+rests because it is independent between documents, and how likely it was to count there by chance."""
 
-JUDGED = pa.schema([*(field for field in arrow_schema(DOCUMENTS) if field.name != "q_value"), pa.field(CHANCE, pa.float64())])
+_KEPT = [field for field in arrow_schema(DOCUMENTS) if field.name != "q_value"]
+JUDGED = pa.schema([*_KEPT, pa.field(FRESH_P, pa.float64()), pa.field(CHANCE, pa.float64())])
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -44,6 +46,7 @@ class Judge:
         reference: of the served log; None: there is none.
         responses: exchange_id and account_id of each response of the reference.
         marks: watermarks to test for.
+        seen: for each mark the record of the pairs of earlier documents; it is added to. Empty: nothing is said of fresh pairs.
         encode: texts to token ids, for documents without any; None: those are not tested.
     """
 
@@ -52,6 +55,7 @@ class Judge:
     reference: Reference | None = None
     responses: pa.Table | None = None
     marks: tuple[Mark, ...] = ()
+    seen: tuple[npt.NDArray[np.uint64], ...] = ()
     encode: Encode | None = None
 
     def judge(self, documents: Documents, *, source: str, file: str) -> pa.RecordBatch:
@@ -118,35 +122,46 @@ class Judge:
     def _test(self, tokens: npt.NDArray[np.uint32], offsets: Integers) -> dict[str, pa.Array]:
         if not self.marks or not tokens.size:
             return {}
-        scores = [test_documents(tokens, offsets, mark, least_scored=self.settings.least_scored) for mark in self.marks]
-        every = np.array([score.p for score in scores])
-        told = ~np.isnan(every)
-        tested = told.any(axis=0)
-        best = np.argmin(np.where(told, every, np.inf), axis=0)
-        tries = told.sum(axis=0)
+        records = self.seen or (None,) * len(self.marks)
+        least = self.settings.least_scored
+        scores = [
+            watermark_scores(tokens, offsets, mark, least_scored=least, seen=seen) for mark, seen in zip(self.marks, records, strict=True)
+        ]
+        best, p = _smallest(np.array([score.p for score in scores]))
+        _, fresh_p = _smallest(np.array([score.fresh_p for score in scores]))
+        untold, stale = np.isnan(p), np.isnan(fresh_p)
         picked = np.arange(best.size)
-        # keys are independent, so that the smallest of k p-values is corrected exactly (Sidak 1967)
-        with np.errstate(divide="ignore"):
-            p = -np.expm1(tries * np.log1p(-np.where(tested, every[best, picked], 1.0)))
-        untold = ~tested
         names = np.array([mark_name(mark) for mark in self.marks])
         return {
             "mark": pa.array(names[best], pa.string(), mask=untold),
             "scored": pa.array(np.array([score.scored for score in scores])[best, picked], mask=untold),
             "score": pa.array(np.array([score.score for score in scores])[best, picked], mask=untold),
             "p_value": pa.array(p, mask=untold),
-            CHANCE: pa.array(self._chances([score.scored for score in scores], told, tries), mask=untold),
+            FRESH_P: pa.array(fresh_p, mask=stale),
+            CHANCE: pa.array(self._chances(scores), mask=stale),
         }
 
-    def _chances(self, scored: list[Integers], told: npt.NDArray[np.bool_], tries: npt.NDArray[Any]) -> FloatArray:
-        """How likely each document's corrected p is to be at most the level of the estimate, keys being independent."""
+    def _chances(self, scores: list[MarkScores]) -> FloatArray:
+        """How likely each document's corrected fresh p is to be at most the level of the estimate, keys being independent."""
+        told = ~np.isnan(np.array([score.fresh_p for score in scores]))
+        tries = told.sum(axis=0)
         missed = np.ones(tries.size)
         for count in np.unique(tries[tries > 0]).tolist():
             level = -math.expm1(math.log1p(-self.settings.mixture_level) / count)
             for place, mark in enumerate(self.marks):
                 where = (tries == count) & told[place]
-                missed[where] *= 1.0 - attained(level, scored[place][where], mark)
+                missed[where] *= 1.0 - attained(level, scores[place].fresh_scored[where], mark)
         return 1.0 - missed
+
+
+def _smallest(every: FloatArray) -> tuple[Integers, FloatArray]:
+    """Of p-values [marks, n], which mark has the smallest, and that one corrected for those that are there; NaN where none is."""
+    told = ~np.isnan(every)
+    best = np.argmin(np.where(told, every, np.inf), axis=0)
+    # keys are independent, so that the smallest of k p-values is corrected exactly (Sidak 1967)
+    with np.errstate(divide="ignore"):
+        p = -np.expm1(told.sum(axis=0) * np.log1p(-every[best, np.arange(best.size)]))
+    return best, np.where(told.any(axis=0), np.minimum(p, 1.0), np.nan)
 
 
 def mark_name(mark: Mark) -> str:

@@ -37,6 +37,7 @@ _STEP = np.uint64(MIX_STEP)
 _GOLDEN = np.uint64(0xD1B54A32D192ED03)
 _SHIFT = np.uint64(64 - UNIFORM_BITS)
 _CELL = 2.0**-UNIFORM_BITS
+_FEWEST_BITS, _MOST_BITS = 20, 30
 _SMALLEST = np.finfo(np.float64).tiny
 
 
@@ -68,14 +69,30 @@ class MarkScores:
         scored: different (context, token) pairs of each document.
         score: green tokens, or the sum of -log(1 - U) in nats.
         p: chance of such a score or a higher one under the null; NaN where fewer pairs were scored than asked for.
+        fresh_scored: pairs of each document that no earlier document of the corpus had.
+        fresh_p: the p of those alone; NaN where they are too few, or no record of earlier pairs was given.
     """
 
     scored: Integers
     score: FloatArray
     p: FloatArray
+    fresh_scored: Integers
+    fresh_p: FloatArray
 
 
-def test_documents(ids: npt.NDArray[np.uint32], offsets: Integers, mark: Mark, *, least_scored: int) -> MarkScores:
+def seen_pairs(tokens: int) -> npt.NDArray[np.uint64]:
+    """An empty record of the pairs that a corpus of about so many tokens shows, for `watermark_scores`.
+
+    A pair is one bit, by its hash: what is wrongly taken as seen goes unscored, which costs power and no validity. The record has eight
+    bits for each token, at most 128 MiB.
+    """
+    bits = min(_MOST_BITS, max(_FEWEST_BITS, (8 * max(1, tokens) - 1).bit_length()))
+    return np.zeros(1 << (bits - 6), np.uint64)
+
+
+def watermark_scores(
+    ids: npt.NDArray[np.uint32], offsets: Integers, mark: Mark, *, least_scored: int, seen: npt.NDArray[np.uint64] | None = None
+) -> MarkScores:
     """Score every document.
 
     Null hypothesis: the document's tokens were chosen independently of the key. Assumption: the PRF gives independent uniform values for
@@ -86,6 +103,8 @@ def test_documents(ids: npt.NDArray[np.uint32], offsets: Integers, mark: Mark, *
         offsets: [n + 1] where each begins.
         mark: what to test for.
         least_scored: pairs below which nothing is said.
+        seen: record of the pairs of earlier documents, from `seen_pairs`; those of these documents are added. The fresh scores of different
+            documents rest on different pairs, so that they are independent, whatever the documents have in common.
 
     Raises UnusableValuesError for a width outside [1, 16] or an unknown kind.
 
@@ -96,17 +115,19 @@ def test_documents(ids: npt.NDArray[np.uint32], offsets: Integers, mark: Mark, *
     if mark.kind == VLLM:
         return _vllm(ids, offsets, mark, least_scored)
     rows = offsets.size - 1
-    scored, score = np.zeros(rows, np.int64), np.zeros(rows, np.float64)
-    low, high = key_words(mark.key)
-    limit = threshold(mark.gamma) if mark.kind == GREEN_LIST else 0
+    counts, sums = np.zeros((2, rows), np.int64), np.zeros((2, rows), np.float64)
+    low, high = (np.uint64(word) for word in key_words(mark.key))
+    limit = np.uint64(threshold(mark.gamma) if mark.kind == GREEN_LIST else 0)
     longest = int(np.diff(offsets).max(initial=1))
-    seen = np.zeros(1 << max(6, (2 * longest - 1).bit_length()), np.uint64)
-    score_documents(ids, offsets, mark.width, np.uint64(low), np.uint64(high), np.uint64(limit), seen, scored, score)
-    tail = green_tail(score, scored, mark.gamma) if mark.kind == GREEN_LIST else special.gammaincc(np.maximum(scored, 1), score)
-    return MarkScores(scored=scored, score=score, p=_told(tail, scored, least_scored))
+    table = np.zeros(1 << max(6, (2 * longest - 1).bit_length()), np.uint64)
+    earlier = np.empty(0, np.uint64) if seen is None else seen
+    score_documents(ids, offsets, mark.width, low, high, limit, table, earlier, counts, sums)
+    p, fresh_p = (_told(_tail(sums[place], counts[place], mark), counts[place], least_scored) for place in (0, 1))
+    return MarkScores(scored=counts[0], score=sums[0], p=p, fresh_scored=counts[1], fresh_p=fresh_p)
 
 
-test_documents.__test__ = False  # pyright: ignore[reportFunctionMemberAccess] - a name that pytest would collect
+def _tail(score: FloatArray, scored: Integers, mark: Mark) -> FloatArray:
+    return green_tail(score, scored, mark.gamma) if mark.kind == GREEN_LIST else special.gammaincc(np.maximum(scored, 1), score)
 
 
 def green_tail(green: npt.ArrayLike, scored: npt.ArrayLike, gamma: float) -> FloatArray:
@@ -139,7 +160,8 @@ def _vllm(ids: npt.NDArray[np.uint32], offsets: Integers, mark: Mark, least: int
     for row in np.flatnonzero(np.diff(offsets)).tolist():
         reading = vllm_gumbel.detect(mark.key, [ids[offsets[row] : offsets[row + 1]]], width=mark.width)
         scored[row], score[row], p[row] = reading.scored, reading.score, reading.p_value
-    return MarkScores(scored=scored, score=score, p=_told(p, scored, least))
+    none = np.full(rows, math.nan)
+    return MarkScores(scored=scored, score=score, p=_told(p, scored, least), fresh_scored=np.zeros(rows, np.int64), fresh_p=none)
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
@@ -166,30 +188,50 @@ def _is_new(pair: Any, seen: Any, mask: Any) -> Any:
     return True
 
 
+@numba.njit(nogil=True, cache=True, inline="always")
+def _is_fresh(pair: Any, seen: Any) -> Any:
+    """Whether the pair's bit was not set in the record; it is afterwards. An empty record says no."""
+    if seen.shape[0] == 0:
+        return False
+    word = np.int64((pair >> np.uint64(20)) & np.uint64(seen.shape[0] - 1))
+    bit = np.uint64(1) << (pair >> np.uint64(8) & np.uint64(63))
+    fresh = (seen[word] & bit) == 0
+    seen[word] |= bit
+    return fresh
+
+
 @numba.njit(nogil=True, cache=True)
-def score_documents(ids: Any, offsets: Any, width: Any, low: Any, high: Any, limit: Any, seen: Any, scored: Any, score: Any) -> None:
-    """Fill `scored` and `score`; `limit` is the green threshold, or 0 for Gumbel scores. `seen` is scratch, twice the longest document."""
-    for row in range(scored.shape[0]):
+def score_documents(
+    ids: Any, offsets: Any, width: Any, low: Any, high: Any, limit: Any, table: Any, seen: Any, counts: Any, sums: Any
+) -> None:
+    """Fill `counts` and `sums` [2, n], of all pairs and of fresh ones.
+
+    `limit` is the green threshold, or 0 for Gumbel scores; `table` is scratch, twice the longest document.
+    """
+    for row in range(counts.shape[1]):
         start, stop = offsets[row], offsets[row + 1]
         size = 64
         while size < 2 * (stop - start):
             size *= 2
-        table = seen[:size]
-        table[:] = 0
+        mine = table[:size]
+        mine[:] = 0
         mask = np.uint64(size - 1)
-        count, total = 0, 0.0
+        count, total, fresh_count, fresh_total = 0, 0.0, 0, 0.0
         for at in range(start + width, stop):
             seed = np.uint64(width)
             for back in range(at - width, at):
                 seed = mix((seed ^ np.uint64(ids[back])) + _STEP)
             token = np.uint64(ids[at])
-            # two pairs meet here with a chance of 2 ** -64; the second would go uncounted, which costs power and no validity
-            if not _is_new(mix(seed + token * _GOLDEN) | np.uint64(1), table, mask):
+            # two pairs meet here with a chance of 2 ** -63; the second would go uncounted, which costs power and no validity
+            pair = mix(seed + token * _GOLDEN) | np.uint64(1)
+            if not _is_new(pair, mine, mask):
                 continue
             drawn = _draw(seed, token, low, high)
+            value = np.float64(drawn < limit) if limit else -np.log1p(-(np.float64(drawn >> _SHIFT) + 0.5) * _CELL)
             count += 1
-            if limit:
-                total += 1.0 if drawn < limit else 0.0
-            else:
-                total -= np.log1p(-(np.float64(drawn >> _SHIFT) + 0.5) * _CELL)
-        scored[row], score[row] = count, total
+            total += value
+            if _is_fresh(pair, seen):
+                fresh_count += 1
+                fresh_total += value
+        counts[0, row], sums[0, row] = count, total
+        counts[1, row], sums[1, row] = fresh_count, fresh_total

@@ -5,7 +5,8 @@ it is a hit with its own chance under the null, which is known because the null 
 With a the mean chance, the expected share of hits is theta + (1 - theta) * a. Solving for theta at both ends of the exact interval of
 the share of hits gives the interval.
 
-What it assumes: distinct documents are independent draws from the source; the null holds. What it estimates: the share with a trace that
+What it assumes: distinct documents are independent draws from the source; the null holds. For a watermark the chance part needs no such
+assumption: a document is scored on the pairs of context and token that no earlier one had, and those are independent by the PRF. What it estimates: the share with a trace that
 can be found. What another model wrote without a mark, what was paraphrased and what was never logged is not in it: theta is a lower bound.
 
 Source: Storey 2002, "A direct approach to false discovery rates" (excess over the null estimates a proportion); Clopper, Pearson 1934.

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.records.screening import ShareEstimate, SourceScreened
-from stillwatch.screen.judging import CHANCE, EXACT, NEAR
+from stillwatch.screen.judging import CHANCE, EXACT, FRESH_P, NEAR
 from stillwatch.screen.mixture import excess_share
 from stillwatch.screen.settings import ScreenSettings
 from stillwatch.stats.multiplicity import benjamini_hochberg
 from stillwatch.stats.samples import FloatArray
 
-COLUMNS = ("source", "content_key", "match", "of_document", "shared", "p_value", CHANCE, "leads")
+COLUMNS = ("source", "content_key", "match", "of_document", "shared", "p_value", FRESH_P, CHANCE, "leads")
 _TENTHS, _TWENTIETHS = 10, 20
 
 Flags = npt.NDArray[np.bool_]
@@ -32,7 +32,8 @@ class Judged:
         source: number of its source.
         first: whether it is the first with its content in the corpus, and in its source.
         exact, near, comparable: see the documents table.
-        p, q, chance: NaN where not tested.
+        p, q: NaN where not tested.
+        fresh_p, chance: see `judging.FRESH_P`; NaN where too few pairs are fresh.
         of_document: NaN where nothing is shared.
         leads: [n, kinds].
     """
@@ -45,6 +46,7 @@ class Judged:
     comparable: Flags
     p: FloatArray
     q: FloatArray
+    fresh_p: FloatArray
     chance: FloatArray
     of_document: FloatArray
     leads: Flags
@@ -58,7 +60,7 @@ def gather(batches: Iterable[pa.RecordBatch], sources: Sequence[str], leads: Seq
     """
     numbers = {name: place for place, name in enumerate(sources)}
     parts = [_part(batch, numbers, leads) for batch in batches]
-    names = ("source", "key", "exact", "near", "comparable", "p", "chance", "of_document")
+    names = ("source", "key", "exact", "near", "comparable", "p", "fresh_p", "chance", "of_document")
     if not parts:
         parts = [{name: np.empty(0) for name in names} | {"leads": np.empty((0, len(leads)), np.bool_)}]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in (*names, "leads")}
@@ -77,6 +79,7 @@ def gather(batches: Iterable[pa.RecordBatch], sources: Sequence[str], leads: Seq
         comparable=joined["comparable"].astype(np.bool_),
         p=p,
         q=q,
+        fresh_p=joined["fresh_p"].astype(np.float64),
         chance=joined["chance"].astype(np.float64),
         of_document=joined["of_document"].astype(np.float64),
         leads=joined["leads"].astype(np.bool_),
@@ -103,6 +106,7 @@ def _part(batch: pa.RecordBatch, sources: dict[str, int], leads: Sequence[str]) 
         "near": equals("match", NEAR),
         "comparable": batch.column("match").is_valid().to_numpy(zero_copy_only=False),
         "p": numbers("p_value"),
+        "fresh_p": numbers(FRESH_P),
         "chance": numbers(CHANCE),
         "of_document": np.where(shared > 0, numbers("of_document"), np.nan),
         "leads": held,
@@ -138,7 +142,7 @@ def summed(judged: Judged, name: str, leads: Sequence[str], settings: ScreenSett
         with_leads=int((inside & judged.leads.any(axis=1)).sum()),
         leads={lead: int((inside & judged.leads[:, place]).sum()) for place, lead in enumerate(leads)},
         matched_share=_share(distinct & judged.comparable, hits, np.zeros(hits.size), settings),
-        marked_share=_share(distinct & tested, judged.p <= settings.mixture_level, judged.chance, settings),
+        marked_share=_share(inside & ~np.isnan(judged.fresh_p), judged.fresh_p <= settings.mixture_level, judged.chance, settings),
     )
 
 

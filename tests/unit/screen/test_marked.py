@@ -12,7 +12,7 @@ from stillwatch.marks import gumbel, vllm_gumbel
 from stillwatch.marks.green_list import is_green
 from stillwatch.marks.keys import MarkKey
 from stillwatch.marks.prf import context_seeds
-from stillwatch.screen.marked import GREEN_LIST, GUMBEL, VLLM, Mark, attained, green_tail, test_documents
+from stillwatch.screen.marked import GREEN_LIST, GUMBEL, VLLM, Mark, attained, green_tail, watermark_scores
 from stillwatch.stats.samples import UnusableValuesError
 from stillwatch.stats.seeds import generator
 
@@ -31,7 +31,7 @@ def _documents() -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("width", [1, 2, 5])
 def test_the_compiled_pass_scores_each_pair_once_as_the_marks_do(kind: str, width: int) -> None:
     ids, offsets = _documents()
-    found = test_documents(ids, offsets, Mark(kind=kind, key=KEY, width=width, gamma=0.25), least_scored=50)
+    found = watermark_scores(ids, offsets, Mark(kind=kind, key=KEY, width=width, gamma=0.25), least_scored=50)
     for row, (low, high) in enumerate(pairwise(offsets)):
         document = ids[low:high]
         pairs = (
@@ -52,7 +52,7 @@ def test_the_compiled_pass_scores_each_pair_once_as_the_marks_do(kind: str, widt
 
 def test_vllms_own_mark_is_read_by_its_detector() -> None:
     ids, offsets = _documents()
-    found = test_documents(ids, offsets, Mark(kind=VLLM, key=KEY, width=4), least_scored=50)
+    found = watermark_scores(ids, offsets, Mark(kind=VLLM, key=KEY, width=4), least_scored=50)
     reading = vllm_gumbel.detect(KEY, [ids[offsets[-2] :]], width=4)
     assert (found.scored[-1], found.p[-1]) == (reading.scored, pytest.approx(reading.p_value))
     assert np.isnan(found.p[:3]).all()
@@ -65,7 +65,7 @@ def test_the_tail_is_the_exact_binomial_one_and_never_nought() -> None:
     marked = np.zeros(200_000, np.uint32)
     draw = generator(4, "green")
     ids = draw.integers(0, 2**31, marked.size).astype(np.uint32)
-    found = test_documents(ids, np.array([0, ids.size]), Mark(kind=GREEN_LIST, key=KEY, width=1, gamma=0.9999), least_scored=50)
+    found = watermark_scores(ids, np.array([0, ids.size]), Mark(kind=GREEN_LIST, key=KEY, width=1, gamma=0.9999), least_scored=50)
     assert 0 < found.p[0] <= 1
 
 
@@ -80,9 +80,9 @@ def test_the_chance_of_a_hit_is_the_largest_tail_within_the_level() -> None:
 def test_an_unknown_kind_and_a_width_out_of_range_are_refused() -> None:
     ids, offsets = _documents()
     with pytest.raises(UnusableValuesError, match="kind"):
-        test_documents(ids, offsets, Mark(kind="kgw", key=KEY, width=2), least_scored=50)
+        watermark_scores(ids, offsets, Mark(kind="kgw", key=KEY, width=2), least_scored=50)
     with pytest.raises(UnusableValuesError, match="width"):
-        test_documents(ids, offsets, Mark(kind=GUMBEL, key=KEY, width=17), least_scored=50)
+        watermark_scores(ids, offsets, Mark(kind=GUMBEL, key=KEY, width=17), least_scored=50)
 
 
 def test_a_mark_does_not_show_its_key() -> None:
