@@ -6,8 +6,9 @@ With a the mean chance, the expected share of hits is theta + (1 - theta) * a. S
 the share of hits gives the interval.
 
 What it assumes: distinct documents are independent draws from the source; the null holds. For a watermark the chance part needs no such
-assumption: a document is scored on the pairs of context and token that no earlier one had, and those are independent by the PRF. What it estimates: the share with a trace that
-can be found. What another model wrote without a mark, what was paraphrased and what was never logged is not in it: theta is a lower bound.
+assumption: a document is scored on the pairs of context and token that no earlier one had, and those are independent by the PRF.
+What it estimates: the share with a trace that can be found. What another model wrote without a mark, what was paraphrased and what was
+never logged is not in it: theta is a lower bound.
 
 Source: Storey 2002, "A direct approach to false discovery rates" (excess over the null estimates a proportion); Clopper, Pearson 1934.
 """
