@@ -24,7 +24,7 @@ def stoppable() -> Generator[None]:
     """An interrupt of the block as an error that says what is left: the parser takes an interrupt itself for a status without words."""
     try:
         yield
-    except KeyboardInterrupt as stopped:
+    except (KeyboardInterrupt, StoppedError) as stopped:
         raise StoppedError(f"{STOPPED_WORDS}{noted(stopped)}") from None
 
 
