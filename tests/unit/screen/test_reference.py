@@ -49,6 +49,7 @@ def test_a_response_matches_itself_whatever_its_case_and_an_unrelated_text_match
     assert is_near(found, SETTINGS).tolist() == [True, False, True]
 
 
+@pytest.mark.slow
 def test_a_response_within_a_longer_document_and_a_part_of_a_response_are_near(tmp_path: Path) -> None:
     index = reference(tmp_path, [(None, text(seed), None) for seed in range(5)])
     longer, part = f"{text(50, 400)} {text(2)} {text(51, 400)}", text(1)[: len(text(1)) // 2]

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from stillwatch.screen.wording import SAMPLE, SHINGLE_WORDS, Wording
 from stillwatch.stats.seeds import generator
@@ -51,6 +52,7 @@ def test_texts_share_sampled_shingles_exactly_where_they_share_runs_of_words() -
     assert 0.6 * expected < len(first) < 1.4 * expected
 
 
+@pytest.mark.slow
 def test_keys_are_as_many_as_different_shingles_that_the_sample_takes() -> None:
     text = _random_text(5000, vocabulary=3)
     words = re.findall(r"\w+", text)
@@ -62,6 +64,7 @@ def test_keys_are_as_many_as_different_shingles_that_the_sample_takes() -> None:
     assert np.array_equal(keys, found.keys[found.starts[1] :])
 
 
+@pytest.mark.slow
 def test_a_slice_of_a_column_reads_as_the_column_does() -> None:
     column = pa.array([_random_text(50, seed) for seed in range(6)], pa.string())
     assert np.array_equal(Wording(column.slice(2, 3)).whole, Wording(column).whole[2:5])
