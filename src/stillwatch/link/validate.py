@@ -33,6 +33,7 @@ POOL = 5_000
 """Accounts from which random sets are drawn, themselves a random sample: enough for any set, and bounded."""
 
 ASPECTS = ("subjects", "manner", "volume", "lockstep", "infrastructure", "parameters", "failover")
+
 MOST_SHARED = 32
 """Shared addresses and the like of one account that are looked at, the most used first: who comes from thousands sits on none."""
 
@@ -216,7 +217,7 @@ class Validator:
         return Answer(
             p_value=max(FLOOR, crowding_p_value(samples)),
             null=np.maximum(FLOOR, self._generator.random(draws)),
-            levels=(_closeness(logs[members]), _closeness(logs[market])),
+            levels=(_alike_in_volume(rows, members), _alike_in_volume(rows, market)),
         )
 
     def _could_be_members(self, candidate: Candidate, rows: _Rows, members: _Rows) -> npt.NDArray[np.bool_]:
@@ -360,9 +361,8 @@ def _ranked(manner: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return ranks
 
 
-def _closeness(logs: npt.NDArray[np.float64]) -> float:
-    """Minus the median distance of a log volume from the median one."""
-    return -float(np.median(np.abs(logs - np.median(logs))))
+def _alike_in_volume(rows: _Rows, chosen: npt.NDArray[np.bool_]) -> float:
+    return float(likeness.by_volume(rows.volumes, np.flatnonzero(chosen)[None, :])[0])
 
 
 def _carried(rows: TraceRows, kinds: tuple[str, ...], *, counted: bool = False, most: int | None = None) -> sparse.csr_array:
