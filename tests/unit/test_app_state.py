@@ -11,6 +11,7 @@ import pytest
 
 from stillwatch.app.alone import alone_in
 from stillwatch.app.state import RunState, prepare_folder, run_key, without_results, write_text
+from stillwatch.cli import main
 from stillwatch.errors import OutputError, UsageError
 from stillwatch.ingest import InputFile, InputPlan
 from stillwatch.ingest.inputs import UnreadableFile
@@ -169,12 +170,23 @@ def test_read_is_forgotten_once_its_text_is_gone(tmp_path: Path) -> None:
 def test_two_scans_do_not_write_into_one_folder_at_a_time(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
     with alone_in(out):
-        with pytest.raises(OutputError, match="another scan writes into"), alone_in(out):
+        with pytest.raises(OutputError, match="another scan or screening writes into"), alone_in(out):
             pass
         with alone_in(tmp_path / "other"):
             pass
     with alone_in(out):
         assert list(out.iterdir()) == []
+
+
+def test_a_screening_does_not_write_into_a_folder_that_another_run_writes_into(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "corpus.txt").write_text("a text of a few words", "utf-8")
+    out = tmp_path / "out"
+    arguments = ["screen", str(tmp_path / "corpus.txt"), "--out", str(out), "--json"]
+    with alone_in(out):
+        assert main(arguments) == 1
+        assert "another scan or screening writes into" in capsys.readouterr().err
+        assert list(out.iterdir()) == []
+    assert main(arguments) == 0
 
 
 def test_what_is_left_of_another_run_is_noted_as_undone_before_it_is_overwritten(tmp_path: Path) -> None:

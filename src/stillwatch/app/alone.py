@@ -1,4 +1,4 @@
-"""One scan at a time in one result folder: two would write over each other, and both would call the mixture finished."""
+"""One run at a time in one result folder: two would write over each other, and both would call the mixture finished."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stillwatch.app.state import check_folder
 from stillwatch.errors import OutputError
 
 _TAKEN = frozenset({errno.EWOULDBLOCK, errno.EACCES})
@@ -23,10 +22,8 @@ def alone_in(out: Path) -> Generator[None]:
     Windows, the block runs without.
 
     Raises:
-        OutputError: another scan holds it, it holds somebody else's files, or it cannot be made.
-        UsageError: it is a file.
+        OutputError: another run holds it, or it cannot be made.
     """
-    check_folder(out)
     try:
         # what is found is about people
         out.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -51,5 +48,5 @@ def _lock(folder: int, out: Path) -> None:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _TAKEN:
-            message = f"another scan writes into {out} at this moment; wait for its end, or choose another --out"
+            message = f"another scan or screening writes into {out} at this moment; wait for its end, or choose another --out"
             raise OutputError(message) from None

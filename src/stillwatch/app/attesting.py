@@ -32,7 +32,7 @@ def statement(screening: Screening) -> bytes:
             "watermark_keys": [asdict(mark) for mark in screening.marks],
             "tokenizer_sha256": screening.tokenizer,
         },
-        "found": {"corpus": _found(screening.whole), "sources": [_found(source) for source in screening.sources]},
+        "found": {"corpus": asdict(screening.whole), "sources": [asdict(source) for source in screening.sources]},
         "does_not_show": list(NOT_SHOWN),
     }
     content = {"_type": STATEMENT, "subject": subjects, "predicateType": PREDICATE, "predicate": _canonical(predicate)}
@@ -106,10 +106,6 @@ def _log_words(screening: Screening) -> str:
         return "No served log was given, so nothing was compared with one."
     read = f"{plural(len(log.files), 'file')}, {plural(log.rows_out, 'exchange')}"
     return f"A served log of {read}, {plural(log.responses, 'response')} indexed."
-
-
-def _found(source: SourceScreened) -> dict[str, Any]:
-    return asdict(source)
 
 
 def _canonical(value: Any) -> Any:

@@ -12,7 +12,8 @@ import numpy as np
 
 from stillwatch.app.measure_files import rows_of
 from stillwatch.app.progress import Progress
-from stillwatch.errors import MissingExtraError, StillwatchError
+from stillwatch.app.tokenizing import load_tokenizer
+from stillwatch.errors import StillwatchError
 from stillwatch.marks.canaries import named_variant
 from stillwatch.marks.canary_families import Slot, all_slots, check_together, parse_families, shipped_families
 from stillwatch.marks.prf import context_seeds
@@ -175,16 +176,8 @@ def _encoder(test: PlannedTest, path: Path, suspect: Suspect) -> Callable[[str],
         if isinstance(suspect, FolderSuspect):
             return suspect.encode
         raise PlanError(f"{path}: test {test.name!r} reads text, so it needs `tokenizer`, the folder of the marked model's tokenizer")
-    import importlib
-
-    try:
-        tokenizers: Any = importlib.import_module("tokenizers")
-        loaded: Any = tokenizers.Tokenizer.from_file(str(path.parent / test.tokenizer / "tokenizer.json"))
-    except ImportError:
-        raise MissingExtraError("tokenizers", extra="models") from None
-    except Exception as error:  # noqa: BLE001 - the library raises bare exceptions for whatever is wrong with the file
-        raise SuspectError(f"{path.parent / test.tokenizer}: no tokenizer.json that can be read ({str(error)[:200]})") from None
-    return lambda text: list(loaded.encode(text, add_special_tokens=False).ids)
+    encode, _ = load_tokenizer(path.parent / test.tokenizer / "tokenizer.json")
+    return lambda text: list(encode([text])[0])
 
 
 def _measure_open(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect) -> None:

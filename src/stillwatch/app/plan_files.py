@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from stillwatch.app.private_files import read_private
+from stillwatch.app.state import file_sha256
 from stillwatch.errors import UnreadableInputError, naming
 from stillwatch.marks.keys import KeyMaterialError, MarkKey, MasterSecret, commitment, derive
 from stillwatch.provenance.plan import LARGEST_PLAN, Plan, PlanError, PlannedKey, Seal, check_seal, parse_plan, seal
 from stillwatch.report.codec import from_plain, to_plain
-
-_BLOCK = 1 << 20
 
 
 def read_plan(path: Path) -> Plan:
@@ -84,18 +83,6 @@ def check_prompts(plan: Plan, path: Path) -> None:
             raise PlanError(message)
 
 
-def file_sha256(path: Path) -> str:
-    """Of a file's bytes, hexadecimal. Raises UnreadableInputError where it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-    except OSError as error:
-        raise UnreadableInputError(f"{path} cannot be read: {error.strerror}; the plan names it") from None
-    return digest.hexdigest()
-
-
 def open_keys(plan: Plan, path: Path, master: MasterSecret | None) -> dict[str, MarkKey]:
     """The plan's keys by name, each the one that its commitment names.
 
@@ -121,8 +108,6 @@ def _opened(planned: PlannedKey, path: Path, master: MasterSecret | None) -> Mar
 
 
 def _read_key(path: Path) -> MarkKey:
-    from stillwatch.app.private_files import read_private
-
     try:
         return MarkKey(bytes.fromhex(read_private(path).strip()))
     except ValueError:

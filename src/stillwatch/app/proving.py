@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +11,10 @@ from typing import Any
 from stillwatch import __version__
 from stillwatch.app.measure_files import read_measures
 from stillwatch.app.measuring import measure, open_suspect
-from stillwatch.app.plan_files import check_prompts, file_sha256, open_keys, read_plan, read_seal
+from stillwatch.app.plan_files import check_prompts, open_keys, read_plan, read_seal
 from stillwatch.app.progress import Progress
-from stillwatch.errors import OutputError, naming
+from stillwatch.app.state import file_sha256, write_text
+from stillwatch.errors import OutputError
 from stillwatch.marks.keys import MarkKey, MasterSecret
 from stillwatch.provenance.measures import corroboration, result
 from stillwatch.provenance.plan import Plan, PlannedTest
@@ -107,9 +107,4 @@ def _write(out: Path, concluded: Verdict) -> None:
         "verdict.html": render_verdict(concluded),
     }
     for name, text in texts.items():
-        place, temporary = out / name, out / f".{name}.part"
-        with naming(temporary), temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(place)
+        write_text(out / name, text)

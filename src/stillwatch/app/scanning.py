@@ -23,6 +23,7 @@ from stillwatch.app.state import (
     EXCHANGES,
     WORK,
     RunState,
+    check_folder,
     earlier_result,
     ingest_from_json,
     ingest_to_json,
@@ -62,6 +63,7 @@ def scan(request: ScanRequest, progress: Progress, *, now: datetime) -> Report:
     plan = without_results(plan_inputs(request.paths, format=request.format), request.out)
     accounts, notes = read_side_table(request.accounts)
     before = Beforehand(left_aside=plan.left_aside(), notes=notes)
+    check_folder(request.out)
     with alone_in(request.out):
         return _replacing(request, plan, accounts, before, progress, now=now)
 

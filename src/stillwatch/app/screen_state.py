@@ -41,22 +41,23 @@ class ScreenFolder:
         """Where the index of the served log lies."""
         return self.work / "reference"
 
-    def prepare(self, key: str, *, resume: bool) -> None:
-        """Make the folder ready for a run; what an earlier run with the same key finished stays where `resume` asks for it.
-
-        An earlier result stays in place until the new one is written.
-        Raises OutputError for a folder that holds somebody else's files, or cannot be written; UsageError for a file.
-        """
+    def check(self) -> None:
+        """Nothing for a folder that is not there, is empty, or is a screening's; else OutputError, or UsageError for a file."""
         if self.out.exists() and not self.out.is_dir():
             raise UsageError(f"{self.out} is a file; --out names a folder for the results")
-        known = _json(self.work / KEY)
         strangers = [] if not self.out.exists() else sorted(path.name for path in self.out.iterdir() if not path.name.startswith("."))
-        if strangers and known is None and not self.holds_result():
+        if strangers and _json(self.work / KEY) is None and not self.holds_result():
             raise OutputError(f"{self.out} holds files that are not a screening's ({', '.join(strangers[:3])}); choose another --out")
+
+    def prepare(self, key: str, *, resume: bool) -> None:
+        """Make the folder, which is there, ready for a run; what an earlier run with the same key finished stays if `resume` asks.
+
+        An earlier result stays in place until the new one is written. Raises OutputError for a folder that cannot be written.
+        """
+        known = _json(self.work / KEY)
         try:
             if not (resume and known is not None and known.get("key") == key):
                 remove_folder(self.work)
-            self.out.mkdir(mode=0o750, parents=True, exist_ok=True)
             for folder in (self.work, self.work / "parts"):
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:

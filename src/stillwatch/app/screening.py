@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch import __version__
+from stillwatch.app.alone import alone_in
 from stillwatch.app.disk import room_in
 from stillwatch.app.progress import Progress
 from stillwatch.app.screen_state import ScreenFolder
 from stillwatch.app.screen_writing import Screened, conclude
-from stillwatch.app.state import remove_folder, without_results
+from stillwatch.app.stages import staged
+from stillwatch.app.state import file_sha256, remove_folder, without_results
 from stillwatch.app.tokenizing import load_tokenizer
 from stillwatch.errors import UnreadableInputError, naming
 from stillwatch.ingest import IngestSettings, InputPlan, ingest, plan_inputs
@@ -30,13 +31,11 @@ from stillwatch.screen.fields import Fields
 from stillwatch.screen.judging import JUDGED, Encode, Judge
 from stillwatch.screen.leads import shipped_leads
 from stillwatch.screen.marked import Mark, seen_pairs
-from stillwatch.screen.reading import Reading
+from stillwatch.screen.reading import UNREADABLE, Reading
 from stillwatch.screen.reference import IDS, Reference, build_reference, open_reference
 from stillwatch.screen.settings import ScreenSettings
 
-Result = TypeVar("Result")
 _LOG_COLUMNS = ("exchange_id", "account_id", "prompt_text", "response_text", "reasoning_text")
-_UNREADABLE = "unreadable_file"
 _TOKEN_BYTES = 4
 """Bytes of a corpus for each token, about: it says how large the record of seen pairs is made."""
 
@@ -79,26 +78,34 @@ def screen(request: ScreenRequest, progress: Progress, *, now: datetime) -> Scre
     log = without_results(plan_inputs(request.log, format=request.log_format), request.out) if request.log else None
     encode, tokenizer = (None, None) if request.tokenizer is None else load_tokenizer(request.tokenizer)
     folder = ScreenFolder(out=request.out)
-    folder.prepare(_run_key(request, corpus, log, tokenizer), resume=request.resume)
-    if folder.holds_result():
-        progress.note(f"The earlier result in {request.out} is replaced once this screening is done.")
-    with room_in(request.out, input_bytes=sum(file.bytes for file in corpus.files)):
-        reference, screened_log = (None, None) if log is None else _reference(log, folder, request.settings, progress)
-        judge = _judge(request, reference, encode, sum(file.bytes for file in corpus.files))
-        files = list(_files(corpus, folder, judge, request, progress))
-        if not any(file.rows_out for file in files):
-            rows = sum(file.rows_in for file in files)
-            raise UnreadableInputError(
-                f"none of the {rows} rows of the corpus could be read; see {folder.work / 'parts'} for the reasons, or name a --text-column"
-            )
-        read = Screened(corpus=corpus, files=tuple(files), log=screened_log, marks=request.marks, tokenizer=tokenizer)
-        return _stage(
-            progress,
-            "conclude",
-            sum(file.rows_out for file in files),
-            lambda tell: conclude(folder, request.settings, read, now=now, tell=tell),
-            lambda result: result.whole.documents,
-        )
+    folder.check()
+    with alone_in(request.out):
+        folder.prepare(_run_key(request, corpus, log, tokenizer), resume=request.resume)
+        if folder.holds_result():
+            progress.note(f"The earlier result in {request.out} is replaced once this screening is done.")
+        with room_in(request.out, input_bytes=sum(file.bytes for file in corpus.files)):
+            return _screened(request, corpus, log, (encode, tokenizer), folder, progress, now=now)
+
+
+def _screened(
+    request: ScreenRequest,
+    corpus: CorpusPlan,
+    log: InputPlan | None,
+    tokenizer: tuple[Encode | None, str | None],
+    folder: ScreenFolder,
+    progress: Progress,
+    *,
+    now: datetime,
+) -> Screening:
+    reference, screened_log = (None, None) if log is None else _reference(log, folder, request.settings, progress)
+    judge = _judge(request, reference, tokenizer[0], sum(file.bytes for file in corpus.files))
+    files = list(_files(corpus, folder, judge, request, progress))
+    rows = sum(file.rows_out for file in files)
+    if not rows:
+        message = f"none of the {sum(file.rows_in for file in files)} rows of the corpus could be read"
+        raise UnreadableInputError(f"{message}; see {folder.work / 'parts'} for the reasons, or name a --text-column")
+    read = Screened(corpus=corpus, files=tuple(files), log=screened_log, marks=request.marks, tokenizer=tokenizer[1])
+    return staged(progress, "conclude", rows, lambda tell: (conclude(folder, request.settings, read, now=now, tell=tell), rows))[0]
 
 
 def _files(corpus: CorpusPlan, folder: ScreenFolder, judge: Judge, request: ScreenRequest, progress: Progress) -> Iterator[ScreenedFile]:
@@ -144,14 +151,16 @@ def _reference(log: InputPlan, folder: ScreenFolder, settings: ScreenSettings, p
     """The index of the served log, and what it was made of; the text that was read for it is deleted."""
     noted = folder.noted_log()
     if noted is not None:
-        _stage(progress, "index log", noted.rows_out, lambda _tell: None, lambda _none: noted.rows_out, resumed=True)
+        _taken(progress, "index log", noted.rows_out)
         return open_reference(folder.reference), noted
-    made = _stage(progress, "index log", None, lambda tell: _index(log, folder, settings, tell), lambda pair: pair[1].rows_out)
+    made, _ = staged(progress, "index log", None, lambda tell: _index(log, folder, settings, tell))
     folder.note_log(made[1])
     return made
 
 
-def _index(log: InputPlan, folder: ScreenFolder, settings: ScreenSettings, tell: Callable[[int], None]) -> tuple[Reference, ScreenedLog]:
+def _index(
+    log: InputPlan, folder: ScreenFolder, settings: ScreenSettings, tell: Callable[[int], None]
+) -> tuple[tuple[Reference, ScreenedLog], int]:
     work = folder.work / "log"
     for old in (folder.reference, work):
         remove_folder(old)
@@ -171,7 +180,7 @@ def _index(log: InputPlan, folder: ScreenFolder, settings: ScreenSettings, tell:
         shingles=int(made.keys.size),
         common=made.common,
     )
-    return made, screened
+    return (made, screened), screened.rows_out
 
 
 def _file(place: int, file: CorpusFile, folder: ScreenFolder, judge: Judge, request: ScreenRequest, progress: Progress) -> ScreenedFile:
@@ -179,33 +188,34 @@ def _file(place: int, file: CorpusFile, folder: ScreenFolder, judge: Judge, requ
     name = file.name if len(file.name) <= 40 else f"…{file.name[-39:]}"
     noted = folder.done(place)
     if noted is not None:
-        _stage(progress, name, noted.rows_out, lambda _tell: None, lambda _none: noted.rows_out, resumed=True)
+        _taken(progress, name, noted.rows_out)
         return noted
-    screened = _stage(progress, name, None, lambda tell: _judged(place, file, folder, judge, request, tell), lambda done: done.rows_out)
+    screened, _ = staged(progress, name, None, lambda tell: _judged(place, file, folder, judge, request, tell))
     folder.note(place, screened)
     return screened
 
 
 def _judged(
     place: int, file: CorpusFile, folder: ScreenFolder, judge: Judge, request: ScreenRequest, tell: Callable[[int], None]
-) -> ScreenedFile:
+) -> tuple[ScreenedFile, int]:
     part = folder.part(place, "parquet")
     with Quarantine(folder.part(place, "jsonl")) as quarantine, naming(part), pq.ParquetWriter(part, JUDGED, compression="zstd") as writer:
         reading = Reading(file=file, settings=request.settings, fields=request.fields, quarantine=quarantine, told=tell)
         for batch in _rows_of(reading, judge):
             writer.write_batch(batch)
     quarantined = sum(reading.reasons.values())
-    return ScreenedFile(
+    screened = ScreenedFile(
         file=file.name,
         source=file.source,
         format=file.format,
         bytes=file.bytes,
-        sha256=reading.sha256 or _digest(file.path),
+        sha256=reading.sha256 or file_sha256(file.path),
         rows_in=reading.rows_out + quarantined,
         rows_out=reading.rows_out,
         quarantined=quarantined,
         reasons=dict(sorted(reading.reasons.items())),
     )
+    return screened, screened.rows_out
 
 
 def _rows_of(reading: Reading, judge: Judge) -> Iterator[pa.RecordBatch]:
@@ -214,31 +224,10 @@ def _rows_of(reading: Reading, judge: Judge) -> Iterator[pa.RecordBatch]:
         for documents in reading.documents():
             yield judge.judge(documents, source=reading.file.source, file=reading.file.name)
     except UnreadableInputError as error:
-        reading.refuse(1, _UNREADABLE, str(error))
+        reading.refuse(1, UNREADABLE, str(error))
 
 
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise UnreadableInputError(f"{path}: cannot be read ({error.strerror}); check that it is still there") from None
-
-
-def _stage(
-    progress: Progress,
-    name: str,
-    total: int | None,
-    work: Callable[[Callable[[int], None]], Result],
-    rows: Callable[[Result], int],
-    *,
-    resumed: bool = False,
-) -> Result:
-    """Run a stage and tell the progress."""
-    import time
-
-    progress.begin(name, total)
-    start = time.perf_counter()
-    result = work(progress.advance)
-    progress.end(rows(result), time.perf_counter() - start, resumed=resumed)
-    return result
+def _taken(progress: Progress, name: str, rows: int) -> None:
+    """Tell that an earlier run did this stage."""
+    progress.begin(name, rows)
+    progress.end(rows, 0.0, resumed=True)

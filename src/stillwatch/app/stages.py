@@ -13,6 +13,18 @@ from stillwatch.records.findings import Stage
 Result = TypeVar("Result")
 
 
+def staged(
+    progress: Progress, name: str, total: int | None, work: Callable[[Callable[[int], None]], tuple[Result, int]]
+) -> tuple[Result, Stage]:
+    """Run a stage, timed and told; `work` takes a function to report rows with, and gives its result and its number of rows."""
+    progress.begin(name, total)
+    start = time.perf_counter()
+    result, rows = work(progress.advance)
+    seconds = time.perf_counter() - start
+    progress.end(rows, seconds, resumed=False)
+    return result, Stage(name=name, seconds=round(seconds, 3), rows=rows)
+
+
 class Stages:
     """The stages of one run, in the order in which they ended."""
 
@@ -22,13 +34,9 @@ class Stages:
         self._progress = progress
 
     def run(self, name: str, total: int | None, work: Callable[[Callable[[int], None]], tuple[Result, int]]) -> Result:
-        """Run a stage; `work` takes a function to report rows with, and gives its result and its number of rows."""
-        self._progress.begin(name, total)
-        start = time.perf_counter()
-        result, rows = work(self._progress.advance)
-        seconds = time.perf_counter() - start
-        self.done.append(Stage(name=name, seconds=round(seconds, 3), rows=rows))
-        self._progress.end(rows, seconds, resumed=False)
+        """As `staged`."""
+        result, stage = staged(self._progress, name, total, work)
+        self.done.append(stage)
         return result
 
     def keep(self, name: str, total: int | None, work: Callable[[Callable[[int], None]], tuple[dict[str, Any], int]]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from stillwatch import __version__
-from stillwatch.errors import OutputError, UsageError, naming
+from stillwatch.errors import OutputError, UnreadableInputError, UsageError, naming
 from stillwatch.ingest import IngestResult, InputFile, InputPlan, Shard
 from stillwatch.records.findings import FileCount, Stage
 
@@ -63,6 +63,15 @@ def write_text(path: Path, text: str) -> None:
         os.fsync(file.fileno())
     partial.chmod(0o640)  # excerpts of private text
     partial.replace(path)
+
+
+def file_sha256(path: Path) -> str:
+    """Of a file's bytes, hexadecimal. Raises UnreadableInputError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UnreadableInputError(f"{path} cannot be read ({error.strerror}); check that it is still there") from None
 
 
 @dataclass(slots=True)

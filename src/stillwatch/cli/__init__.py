@@ -16,14 +16,13 @@ from stillwatch import __version__
 from stillwatch.cli.mark import mark
 from stillwatch.cli.output import new_console, print_json
 from stillwatch.cli.prove import prove
-from stillwatch.cli.running import STOPPED_WORDS, noted, progress, stoppable
+from stillwatch.cli.running import FAILED, FOUND, INTERRUPTED, STOPPED_WORDS, WRONG_USAGE, noted, progress, stoppable
 from stillwatch.cli.screen import screen
 from stillwatch.errors import StillwatchError, StoppedError, UsageError
 
 if TYPE_CHECKING:
     from stillwatch.records.findings import Report
 
-FAILED, WRONG_USAGE, FOUND, INTERRUPTED = 1, 2, 3, 130
 TACTICS = "fixed_prompt, dealt_list, reasoning_elicitation, relay, store_and_replay, grading_and_cleaning, heavy_account, probe_then_scale"
 COMMAND_LINE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """Root of what the parser raises for wrong arguments; Typer may bring its own copy of click, so it is found and not imported."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stillwatch.cli.output import new_console, print_json
-from stillwatch.errors import StoppedError
+from stillwatch.cli.running import progress, stoppable
 
 if TYPE_CHECKING:
     from stillwatch.records.verdicts import Verdict
@@ -43,13 +43,9 @@ def prove(
         return
     from stillwatch.app.proving import proof_request
     from stillwatch.app.proving import prove as run
-    from stillwatch.app.showing import progress
 
-    try:
-        with progress(new_console(stderr=True), quiet=as_json) as shown:
-            verdict = run(proof_request(plan, out=out, key=key), shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
-    except KeyboardInterrupt:
-        raise StoppedError(_INTERRUPTED) from None
+    with stoppable(_INTERRUPTED), progress(quiet=as_json) as shown:
+        verdict = run(proof_request(plan, out=out, key=key), shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
     _print(verdict, out, as_json=as_json)
 
 

@@ -9,6 +9,9 @@ from typing import Any
 from stillwatch.cli.output import new_console
 from stillwatch.errors import StoppedError
 
+FAILED, WRONG_USAGE, FOUND, INTERRUPTED = 1, 2, 3, 130
+"""Exit statuses; 0: done, whatever was found."""
+
 STOPPED_WORDS = "interrupted; finished stages are kept: run the same command with --resume to go on"
 
 
@@ -20,12 +23,12 @@ def progress(*, quiet: bool) -> Any:
 
 
 @contextmanager
-def stoppable() -> Generator[None]:
+def stoppable(words: str = STOPPED_WORDS) -> Generator[None]:
     """An interrupt of the block as an error that says what is left: the parser takes an interrupt itself for a status without words."""
     try:
         yield
     except (KeyboardInterrupt, StoppedError) as stopped:
-        raise StoppedError(f"{STOPPED_WORDS}{noted(stopped)}") from None
+        raise StoppedError(f"{words}{noted(stopped)}") from None
 
 
 def noted(error: BaseException) -> str:

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stillwatch.cli.output import new_console, print_json
-from stillwatch.cli.running import progress, stoppable
+from stillwatch.cli.running import FOUND, progress, stoppable
 from stillwatch.errors import UsageError
 
 if TYPE_CHECKING:
     from stillwatch.app.screening import ScreenRequest
     from stillwatch.records.screening import Screening
 
-FOUND = 3
 FAIL_ON = ("match", "mark", "lead")
-
 
 Corpus = Annotated[list[str], typer.Argument(metavar="CORPUS", help="Files, folders, quoted patterns, or datasets saved on disk.")]
 Log = Annotated[

@@ -145,7 +145,7 @@ def _slot(entry: Mapping[str, Any], kind: Kind, topic: Any, where: str) -> Slot:
         question = question.replace("{items}", ", ".join(sorted(topic["items"])))
     _need(
         "{" not in question,
-        f"{where}, has a question with a placeholder that is not known; known are {{subject}} and, for orders, {{items}}",
+        f"{where}, has a question with a name in braces that is not known; known are {{subject}} and, for orders, {{items}}",
     )
     when = tuple(normalised(word) for word in _texts(topic, "when", where))
     identifier = f"{_identifier(entry, where)}/{_identifier(topic, where)}"

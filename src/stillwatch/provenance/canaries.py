@@ -22,8 +22,7 @@ WORDS = Words(
     null="The suspect's answers are independent of the key, so that each draw matches the key's choice with probability 1/K, "
     "independently.",
     assumption="The key draws each family's variant uniformly and independently, and was committed to before use. Nothing is assumed of "
-    "the "
-    "suspect, of how it words its answers or of which variant is popular.",
+    "the suspect, of how it words its answers or of which variant is popular.",
     source="Carlini et al. 2019, The Secret Sharer (rank among random alternatives); the binomial distribution, and for families of "
     "different K the Poisson binomial, Hong 2013.",
     shows="The suspect gives the variants that our key chose more often than an ignorant model can.",

@@ -26,11 +26,9 @@ SMALLEST_SAMPLE = 100
 WORDS = Words(
     null="The suspect's text is independent of the key: scores of distinct (window seed, token) pairs are independent draws of their law.",
     assumption="The PRF behaves as random for those who do not know the key; the key was committed to before use; prompts hold no marked "
-    "text "
-    "beyond the windows that are skipped.",
+    "text beyond the windows that are skipped.",
     source="Kirchenbauer et al. 2023 (binomial of green tokens); Aaronson 2022 (gamma of Gumbel scores); Sander et al. 2024, arXiv "
-    "2402.14904, "
-    "and Fernandez et al. 2023, Three Bricks to Consolidate Watermarks (de-duplication).",
+    "2402.14904, and Fernandez et al. 2023, Three Bricks to Consolidate Watermarks (de-duplication).",
     shows="The suspect writes the tokens that our key favours more often than text that never saw the key can.",
     does_not_show="Who fetched the marked text: published answers would do as well. Which account, only a key of that account's own can "
     "say.",

@@ -38,17 +38,13 @@ _KEY_BLOCK = 1 << 20
 
 WORDS = Words(
     null="Suspect, reference and text are independent of the key: each (window, token) score is an independent draw of its known law, "
-    "times a "
-    "coefficient that the key has no part in.",
+    "times a coefficient that the key has no part in.",
     assumption="The PRF behaves as random for those who do not know the key; the key was committed to before use; the text is neutral: "
-    "neither "
-    "written by the marked model nor holding its answers; the reference was not trained on marked outputs of this key.",
+    "neither written by the marked model nor holding its answers; the reference was not trained on marked outputs of this key.",
     source="Sander et al. 2024, Watermarking Makes Language Models Radioactive, arXiv 2402.14904 (scoring a text once per distinct "
-    "window); "
-    "Kirchenbauer et al. 2023 and Aaronson 2022 (scores); Chernoff 1952 (bound); Phipson, Smyth 2010 (rank among keys).",
-    shows="The suspect's next-token probabilities lean towards the tokens that our key favours, after windows of text that holds no "
-    "mark: it "
-    "learnt from text marked with this key.",
+    "window); Kirchenbauer et al. 2023 and Aaronson 2022 (scores); Chernoff 1952 (bound); Phipson, Smyth 2010 (rank among keys).",
+    shows="The suspect's next-token probabilities lean towards the tokens that our key favours, after windows of text that holds no mark: "
+    "it learnt from text marked with this key.",
     does_not_show="Who fetched that text: published answers would do as well. Which account, only a key of that account's own can say.",
 )
 

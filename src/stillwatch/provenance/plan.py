@@ -246,7 +246,6 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "Kind": get_args(Kind),
     "Combination": get_args(Combination),
     "SuspectKind": get_args(SuspectKind),
-    "Literal['difference', 'sign']": ("difference", "sign"),
     'Literal["difference", "sign"]': ("difference", "sign"),
     'Literal["green", "gumbel"]': ("green", "gumbel"),
 }

@@ -33,13 +33,12 @@ _FLIP_BLOCK = 4_000_000
 
 WORDS = Words(
     null="Given the two answers of each pair, the coin that chose the served one is independent of the suspect: each difference is as "
-    "likely "
-    "as its negative, independently over pairs.",
+    "likely as its negative, independently over pairs.",
     assumption="The coin is keyed and was committed to before use; both answers come from the same sampler, and the coin fell before any "
     "filter; withheld answers never left. Nothing is assumed of the suspect, and nothing of the differences' law.",
     source="Fisher 1935, The Design of Experiments, section 21 (sign-flip); Arbuthnot 1710 (sign test); Steinke, Nasr, Jagielski 2023, "
-    "Privacy auditing with one "
-    "training run (randomised inclusion); Rastogi et al. 2025, STAMP (paired test of published and withheld versions).",
+    "Privacy auditing with one training run (randomised inclusion); Rastogi et al. 2025, STAMP (paired test of published and withheld "
+    "versions).",
     shows="The suspect's scores depend on which of two equally good answers we served, which only what was served can cause.",
     does_not_show="How the answers reached the suspect: an account, a relay or a public dump of served answers would all do. "
     "Which account, only a key of that account's own can say.",

@@ -16,8 +16,7 @@ NEVER_EXONERATES = (
 )
 INDEPENDENT = (
     "Every p-value here is the chance, over our own secret coin, that a suspect who had nothing to do with the coin would score as high. "
-    "It is "
-    "not the chance that the suspect is innocent."
+    "It is not the chance that the suspect is innocent."
 )
 
 

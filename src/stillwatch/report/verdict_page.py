@@ -10,18 +10,10 @@ from stillwatch.records.verdicts import JudgedResult, Outcome, ProvenanceResult,
 from stillwatch.report import words
 from stillwatch.report.codec import to_plain
 from stillwatch.report.page import environment
+from stillwatch.report.view import Picture
 
 _PICTURED = 40
 """Results that get pictures; a plan that tries more keys shows the others as rows."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """A drawing, its caption, and none for narrow screens: it is narrow already."""
-
-    svg: str
-    caption: str
-    narrow: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +103,15 @@ def _pictures(result: ProvenanceResult, prefix: str) -> tuple[Picture, ...]:
         ours = result.details[0] if result.test == "radioactivity_open" else result.value
         found.append(
             Picture(
+                name="elsewhere",
                 svg=proof.elsewhere(result.elsewhere, ours, of=result.statistic[:60], prefix=f"{prefix}-keys"),
                 caption=f"The statistic under {len(result.elsewhere):,} other keys or coin flips, and under ours.",
             )
         )
     if result.test == "twins" and result.details:
         caption = f"{len(result.details):,} pairs. An innocent suspect's picture is a mirror of itself but for chance."
-        found.append(Picture(svg=proof.differences(result.details, prefix=f"{prefix}-twins"), caption=caption))
+        found.append(Picture(name="differences", svg=proof.differences(result.details, prefix=f"{prefix}-twins"), caption=caption))
     reach = result.reach
     drawn = proof.power(reach.curve, reach.smallest, reach.power, of=reach.effect, prefix=f"{prefix}-power")
-    found.append(Picture(svg=drawn, caption=f"What would have been seen. Effect: {reach.effect}."))
+    found.append(Picture(name="power", svg=drawn, caption=f"What would have been seen. Effect: {reach.effect}."))
     return tuple(found)

@@ -151,7 +151,7 @@ def test_a_family_of_ones_own_is_read_from_toml() -> None:
         (("VARIANTS", COLOURS + ', "dark colour3"'), "within"),
         (("VARIANTS", COLOURS + ", 5"), "variants"),
         (("{variant}", "nothing"), "instruction"),
-        (("{subject}?", "{sujet}?"), "placeholder"),
+        (("{subject}?", "{sujet}?"), "a name in braces that is not known"),
         (('kind = "word"', 'kind = "smell"'), "smell"),
         (('id = "colour"', 'id = "Colour!"'), "Colour!"),
         (('about = "a colour"', 'abuot = "a colour"'), "abuot"),

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillwatch.app.plan_files import file_sha256, seal_plan
+from stillwatch.app.plan_files import seal_plan
+from stillwatch.app.state import file_sha256
 from stillwatch.marks.canaries import choose
 from stillwatch.marks.canary_families import Slot, all_slots, shipped_families
 from stillwatch.marks.keys import MarkKey, commitment

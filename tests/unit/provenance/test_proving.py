@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillwatch.app.plan_files import file_sha256, seal_path
+from stillwatch.app.plan_files import seal_path
 from stillwatch.app.progress import Quiet
 from stillwatch.app.proving import ProofRequest, prove
+from stillwatch.app.state import file_sha256
 from stillwatch.errors import TooFewSamplesError, UnreadableInputError
 from stillwatch.marks.keys import KeyMaterialError
 from stillwatch.marks.prf import context_seeds

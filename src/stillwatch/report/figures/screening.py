@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stillwatch.records.screening import ShareEstimate
 from stillwatch.report.figures.canvas import ENTITY, INK, LINE, OTHERS, PALETTE, SOFT, axes, compact, picture
@@ -50,17 +50,10 @@ def shares(rows: Sequence[tuple[str, ShareEstimate | None, ShareEstimate | None]
 
 def containment(counts: Sequence[int], near_share: float, *, prefix: str) -> str:
     """Documents by how much of their wording stands in one served response; `counts` are of equal steps from 0 to 1."""
-    step = 1 / max(len(counts), 1)
 
     def paint(figure: Figure) -> None:
-        drawn = axes(figure, (52, 40, 312, 150), grid="y")
-        lefts = [place * step for place in range(len(counts))]
-        colours = [ENTITY if left >= near_share - 1e-9 else OTHERS for left in lefts]
-        drawn.bar(lefts, counts, step * 0.92, align="edge", color=colours, linewidth=0)
-        drawn.set_xlim(0, 1)
-        drawn.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"], fontsize=9.5)
-        drawn.set_xlabel("of a document's wording in one response", fontsize=9.5)
-        _count_axis(drawn, counts)
+        colours = [ENTITY if place / len(counts) >= near_share - 1e-9 else OTHERS for place in range(len(counts))]
+        _histogram(figure, counts, colours, ["0 %", "25 %", "50 %", "75 %", "100 %"], "of a document's wording in one response")
 
     words = f"Histogram of {sum(counts)} documents that share wording with the log, by how much of them does."
     return picture(paint, width=380, height=204, prefix=prefix, words=words)
@@ -68,27 +61,28 @@ def containment(counts: Sequence[int], near_share: float, *, prefix: str) -> str
 
 def p_values(counts: Sequence[int], *, prefix: str) -> str:
     """Tested documents by p-value, beside the even spread that independence of the key gives."""
-    step = 1 / max(len(counts), 1)
     even = sum(counts) / max(len(counts), 1)
 
     def paint(figure: Figure) -> None:
-        drawn = axes(figure, (52, 40, 312, 150), grid="y")
-        lefts = [place * step for place in range(len(counts))]
-        drawn.bar(lefts, counts, step * 0.92, align="edge", color=PALETTE[0], linewidth=0)
+        drawn = _histogram(figure, counts, [PALETTE[0]] * len(counts), ["0", "0.25", "0.5", "0.75", "1"], "p-value")
         drawn.axhline(even, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         figure.text(0.97, 0.97, "dashed: if independent of the key", ha="right", va="top", fontsize=9, color=SOFT)
-        drawn.set_xlim(0, 1)
-        drawn.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"], fontsize=9.5)
-        drawn.set_xlabel("p-value", fontsize=9.5)
-        _count_axis(drawn, counts)
 
     words = f"Histogram of the p-values of {sum(counts)} tested documents; without a watermark it is even, or falls short at the left."
     return picture(paint, width=380, height=204, prefix=prefix, words=words)
 
 
-def _count_axis(drawn: object, counts: Sequence[int]) -> None:
+def _histogram(figure: Figure, counts: Sequence[int], colours: Sequence[str], quarters: Sequence[str], of: str) -> Any:
+    """Bars of equal steps from 0 to 1; `quarters` are what the five ticks are called."""
+    drawn = axes(figure, (52, 40, 312, 150), grid="y")
+    step = 1 / max(len(counts), 1)
+    drawn.bar([place * step for place in range(len(counts))], counts, step * 0.92, align="edge", color=colours, linewidth=0)
+    drawn.set_xlim(0, 1)
+    drawn.set_xticks([0, 0.25, 0.5, 0.75, 1], quarters, fontsize=9.5)
+    drawn.set_xlabel(of, fontsize=9.5)
     top = max([1, *counts])
     ticks = sorted({0, top // 2, top})
-    drawn.set_ylim(0, top * 1.15)  # type: ignore[attr-defined]
-    drawn.set_yticks(ticks, [compact(tick) for tick in ticks], fontsize=9.5)  # type: ignore[attr-defined]
-    drawn.spines["bottom"].set_color(LINE)  # type: ignore[attr-defined]
+    drawn.set_ylim(0, top * 1.15)
+    drawn.set_yticks(ticks, [compact(tick) for tick in ticks], fontsize=9.5)
+    drawn.spines["bottom"].set_color(LINE)
+    return drawn
