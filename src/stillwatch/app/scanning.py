@@ -40,7 +40,7 @@ from stillwatch.report.words import moment
 from stillwatch.settings import ScanSettings
 from stillwatch.stats.seeds import generator
 
-_LATER = ("stillwatch.app.sketching", "stillwatch.app.concluding", "ibis", "igraph")
+_LATER = ("stillwatch.app.sketching", "stillwatch.app.concluding", "ibis")
 
 
 def open_engine(name: str, work: Path, settings: ScanSettings) -> Engine:

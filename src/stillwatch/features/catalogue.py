@@ -107,17 +107,13 @@ def _joined(inputs: Inputs, needed: set[str], keep: Callable[[Iterable[tuple[Any
     tables = keep((part.build(coded), f"part_{part.name}") for part in first)
     coded = replace(coded, phases=tables[0] if tables else None)
     tables += keep((part.build(coded if part.many else inputs), f"part_{part.name}") for part in parts[len(first) :])
+    side_by_side = row
     for part, table in zip(parts, tables, strict=True):
-        row = _beside(row, table, coded=part.many)
-    return row
-
-
-def _beside(row: Any, part: Any, *, coded: bool) -> Any:
-    """The parts so far, and one more."""
-    if not coded:
-        return row.left_join(part, "entity_id").drop("entity_id_right")
-    renamed = part.rename(coded_entity="entity_id")
-    return row.left_join(renamed, row.entity_code == renamed.coded_entity).drop("coded_entity")
+        # one chain of joins and no selection in between: to write a query of sixteen selections costs more than to run it
+        named = table.rename({f"{part.name}_entity": "entity_id"})
+        own = row.entity_code if part.many else row.entity_id
+        side_by_side = side_by_side.left_join(named, own == named[f"{part.name}_entity"])
+    return side_by_side
 
 
 def _coded(exchanges: Any, codes: Any) -> Any:

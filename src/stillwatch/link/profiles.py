@@ -217,13 +217,13 @@ def _beyond_habit(
     told: npt.NDArray[np.float32], level: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_], slots: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
     """The rows less their level times their habit in each slot, the ratio of what was told to the level there; 0 where not `kept`."""
-    left = told * kept
-    for slot in np.unique(slots):
-        places = slots == slot
-        at_level = level[:, places] * kept[:, places]
-        habit = left[:, places].sum(axis=1, keepdims=True) / np.maximum(at_level.sum(axis=1, keepdims=True), 1e-9)
-        left[:, places] -= habit * at_level
-    return left
+    # hours of one slot side by side, so that all slots are summed at once
+    order = np.argsort(slots, kind="stable")
+    starts = np.flatnonzero(np.diff(slots[order], prepend=-1))
+    left, at_level = (told * kept)[:, order], (level * kept)[:, order]
+    habits = np.add.reduceat(left, starts, axis=1) / np.maximum(np.add.reduceat(at_level, starts, axis=1), 1e-9)
+    left -= np.repeat(habits, np.diff(starts, append=len(order)), axis=1) * at_level
+    return left[:, np.argsort(order)]
 
 
 def _around(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.cluster.vq import kmeans2
 
-from stillwatch.sketch.tokens import hash_words
+from stillwatch.sketch.tokens import hash_texts
 
 VOCABULARY = 1 << 15
 DIMENSIONS = 24
@@ -84,9 +84,8 @@ def fit_codebook(
 
 
 def _count_words(texts: list[str]) -> sparse.csr_array:
-    columns = [hash_words(text) % np.uint64(VOCABULARY) for text in texts]
-    lengths = np.fromiter((len(column) for column in columns), np.int64, len(columns))
-    indices = np.concatenate(columns).astype(np.int32) if columns else np.zeros(0, np.int32)
+    words, lengths = hash_texts(texts)
+    indices = (words % np.uint64(VOCABULARY)).astype(np.int32)
     pointers = np.concatenate([[0], np.cumsum(lengths)])
     matrix = sparse.csr_array((np.ones(len(indices), np.float32), indices, pointers), shape=(len(texts), VOCABULARY))
     matrix.sum_duplicates()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.sketch.codebook import DIMENSIONS, HEAD_BYTES, VOCABULARY
+from stillwatch.sketch.packing import sum_rows
 from stillwatch.sketch.phrases import LANGUAGES, TASKS
 from stillwatch.sketch.shapes import reasoning_share
 from stillwatch.sketch.tokens import MAX_BYTES, MAX_TOKENS, mix, tokenise
@@ -200,9 +201,8 @@ def _nearest(vector: Any, centres: Any, closeness: Any) -> Any:
     """The cell whose centre is closest to a unit vector, the first of equals; `centres` is [d, cells]."""
     closeness[:] = 0
     for axis in range(DIMENSIONS):
-        row = centres[axis]
         for cell in range(closeness.shape[0]):
-            closeness[cell] += row[cell] * vector[axis]
+            closeness[cell] += centres[axis, cell] * vector[axis]
     nearest = 0
     for cell in range(1, closeness.shape[0]):
         if closeness[cell] > closeness[nearest]:
@@ -210,20 +210,12 @@ def _nearest(vector: Any, centres: Any, closeness: Any) -> Any:
     return nearest
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
-def _place(words: Any, count: Any, telling: Any, projection: Any, centres: Any, sums: Any, vector: Any, closeness: Any, out: Any) -> Any:
-    """Write the text's unit vector as signed bytes into `out`; returns its nearest cell. `sums`, `vector` and `closeness` are scratch."""
-    sums[:] = 0
-    for index in range(count):
-        word = np.int64(words[index] & _MASK)
-        if not telling[word]:  # a common or an unknown word, whose row is all zeros
-            continue
-        row = projection[word]
-        for axis in range(DIMENSIONS):
-            sums[axis] += row[axis]
+@numba.njit(nogil=True, cache=True)
+def _place(words: Any, count: Any, packed: Any, centres: Any, vector: Any, closeness: Any, out: Any) -> Any:
+    """Write the text's unit vector as signed bytes into `out`; returns its nearest cell. `vector` and `closeness` are scratch."""
+    sum_rows(words, count, packed, vector)
     norm = np.float32(0)
     for axis in range(DIMENSIONS):
-        vector[axis] = sums[axis]
         norm += vector[axis] * vector[axis]
     norm = np.sqrt(norm) + np.float32(1e-9)
     for axis in range(DIMENSIONS):
@@ -237,16 +229,15 @@ def sketch_rows(prompt: Any, system: Any, response: Any, thinking: Any, tables: 
     """Fill the arrays of `out` for every row.
 
     `prompt`, `system`, `response` and `thinking` are (offsets, bytes, validity). `tables` is (phrase keys, phrase values, phrase
-    starts, grammar, rarity, telling, projection, centres [d, cells]), `grammar` the language table. `out` is (prompt_key, bucket,
+    starts, grammar, rarity, packed projection, centres [d, cells]), `grammar` the language table. `out` is (prompt_key, bucket,
     system_key, wording [n, SLOTS], wording count, subject, embedding [n, d], elicits, task, language, reasoning).
 
     Subject and control cell are read from one text, the head of the response or, where that is short, the prompt: an instruction in
     one language, put before payloads in many, must not make them look alike.
     """
-    keys, values, starts, grammar, rarity, telling, projection, centres = tables
+    keys, values, starts, grammar, rarity, packed, centres = tables
     words = np.empty(MAX_TOKENS, np.uint64)
-    sums, vector = np.empty(DIMENSIONS, np.int32), np.empty(DIMENSIONS, np.float32)
-    closeness = np.empty(centres.shape[1], np.float32)
+    vector, closeness = np.empty(DIMENSIONS, np.float32), np.empty(centres.shape[1], np.float32)
     tasks, seen = np.empty(_TASKS, np.int32), np.empty(_LANGUAGES + 1, np.int32)
     best, kept = np.empty(RARE_WORDS, np.float32), np.empty(RARE_WORDS, np.uint64)
     for row in range(prompt[0].shape[0] - 1):
@@ -271,5 +262,5 @@ def sketch_rows(prompt: Any, system: Any, response: Any, thinking: Any, tables: 
         if thinking[2][row]:
             hidden, shown = thinking[0][row + 1] - thinking[0][row], end - begin
             out[10][row] = (hidden + out[10][row] * shown) / max(1, hidden + shown)
-        out[5][row] = _place(words, count, telling, projection, centres, sums, vector, closeness, out[6][row])
+        out[5][row] = _place(words, count, packed, centres, vector, closeness, out[6][row])
         out[9][row] = _language(words, count, data[start:stop], grammar, seen)

@@ -13,18 +13,18 @@ import pyarrow.compute as pc
 from stillwatch.records.tables import SKETCHED
 from stillwatch.sketch.codebook import DIMENSIONS, Codebook
 from stillwatch.sketch.kernel import SLOTS, sketch_rows
+from stillwatch.sketch.packing import packed
 from stillwatch.sketch.phrases import language_table, phrase_table
 from stillwatch.sketch.tokens import text_buffers
 
 _SESSION_SHAPE = (
     r"^(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})$"
 )
-_SESSION_SAMPLE = r"[08]$"
+_SESSION_SAMPLE = ("0", "8")
 """Ids that end so are checked, an eighth of them: digests cost time, and which ids are checked must not depend on their neighbours."""
 
 _NAMESPACES = (("url", uuid.NAMESPACE_URL), ("dns", uuid.NAMESPACE_DNS), ("oid", uuid.NAMESPACE_OID))
 _UUID_HEX, _VERSION_DIGIT = 32, 12
-_LARGEST = np.iinfo(np.int16).max
 
 
 class Sketcher:
@@ -35,8 +35,7 @@ class Sketcher:
             *phrase_table(),
             language_table(),
             codebook.rarity,
-            codebook.projection.any(axis=1),
-            _narrowed(codebook.projection),
+            packed(codebook.projection),
             np.ascontiguousarray(codebook.centres.T),
         )
 
@@ -80,14 +79,6 @@ class Sketcher:
         return pa.RecordBatch.from_arrays(arrays, names=list(SKETCHED.names))
 
 
-def _narrowed(projection: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
-    """The projection in 16 bits: half the memory to fetch a word's row from, and no less precise than the bytes that come of it.
-
-    Only a text's direction is used, so one scale for all is as good as any; MAX_TOKENS rows add up in 32 bits without overflow.
-    """
-    return np.ascontiguousarray(np.rint(projection * (_LARGEST / max(float(np.abs(projection).max()), 1e-12))).astype(np.int16))
-
-
 def _array(values: npt.NDArray[np.generic], absent: npt.NDArray[np.bool_]) -> pa.Array:
     return pa.array(values, mask=absent)
 
@@ -115,14 +106,19 @@ def _session_rules(batch: pa.RecordBatch) -> pa.Array:
     sessions = batch.column("session_id")
     if sessions.null_count == len(sessions):
         return pa.nulls(len(sessions), pa.string())
-    shaped = pc.and_kleene(pc.match_substring_regex(sessions, _SESSION_SHAPE), pc.match_substring_regex(sessions, _SESSION_SAMPLE))
-    checked = pc.and_kleene(shaped, pc.is_valid(batch.column("prompt_text")))
-    rows = np.flatnonzero(pc.fill_null(checked, fill_value=False).to_numpy(zero_copy_only=False))
+    sampled = pc.or_(*(pc.ends_with(sessions, last) for last in _SESSION_SAMPLE))
+    rows = _true(pc.and_kleene(sampled, pc.is_valid(batch.column("prompt_text"))))
+    rows = rows[_true(pc.match_substring_regex(sessions.take(pa.array(rows)), _SESSION_SHAPE))]
     rules = np.full(len(sessions), None, object)
     if len(rows):
         picked = [batch.column(name).take(pa.array(rows)).to_pylist() for name in ("session_id", "prompt_text")]
         rules[rows] = [session_rule(session, text) for session, text in zip(*picked, strict=True)]
     return pa.array(rules, pa.string())
+
+
+def _true(condition: pa.Array) -> npt.NDArray[np.intp]:
+    """Where a condition holds; an unknown one does not."""
+    return np.flatnonzero(pc.fill_null(condition, fill_value=False).to_numpy(zero_copy_only=False))
 
 
 def session_rule(session_id: str, text: str) -> str:

@@ -6,6 +6,7 @@ template; each Chinese, Japanese or Korean character is a word of its own. Every
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numba
@@ -144,8 +145,30 @@ def tokenise(data: Any, start: Any, stop: Any, out: Any) -> Any:
     return count
 
 
+@numba.njit(nogil=True, cache=True)
+def _tokenise_all(data: Any, ends: Any, scratch: Any) -> Any:
+    """The word hashes of texts that lie one after the other, and how many each has; looked at twice, so that only words take memory."""
+    counts = np.empty(len(ends), np.int64)
+    start = 0
+    for index, end in enumerate(ends):
+        counts[index] = tokenise(data, start, end, scratch)
+        start = end
+    out = np.empty(counts.sum(), np.uint64)
+    start = filled = 0
+    for index, end in enumerate(ends):
+        tokenise(data, start, end, scratch)
+        out[filled : filled + counts[index]] = scratch[: counts[index]]
+        start, filled = end, filled + counts[index]
+    return out, counts
+
+
+def hash_texts(texts: Iterable[str]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """The word hashes of many texts, one after the other, and how many words each text has [texts]."""
+    encoded = [text[:MAX_BYTES].encode()[:MAX_BYTES] for text in texts]
+    ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
+    return _tokenise_all(np.frombuffer(b"".join(encoded) or b" ", dtype=np.uint8), ends, np.empty(MAX_TOKENS, np.uint64))
+
+
 def hash_words(text: str) -> npt.NDArray[np.uint64]:
     """The word hashes of one text, as the kernels see them."""
-    data = np.frombuffer(text.encode()[:MAX_BYTES] or b" ", dtype=np.uint8)
-    out = np.empty(MAX_TOKENS, np.uint64)
-    return out[: tokenise(data, 0, len(data), out)].copy()
+    return hash_texts([text])[0]
