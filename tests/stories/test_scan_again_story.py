@@ -157,7 +157,7 @@ def test_an_interrupted_process_leaves_no_half_result_and_goes_on(scanned: Any, 
     assert process.returncode == 130, said
     assert printed == ""
     sentences = [line for line in said.splitlines() if line.startswith("stillwatch:")]
-    assert sentences == ["stillwatch: interrupted; finished stages are kept: run the same command with --resume to go on"]
+    assert sentences == ["stillwatch: interrupted; what was finished is kept: run the same command with --resume to go on"]
     assert "Traceback" not in said
     assert all(_whole(out / name) for name in FINAL if (out / name).exists())
     assert not (out / "run.json").exists()

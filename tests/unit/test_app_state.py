@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from stillwatch.app.alone import alone_in
-from stillwatch.app.state import RunState, prepare_folder, run_key, without_results, write_text
+from stillwatch.app.screen_state import ScreenFolder
+from stillwatch.app.state import WORK, RunState, check_folder, prepare_folder, run_key, without_results, write_text
 from stillwatch.cli import main
 from stillwatch.errors import OutputError, UsageError
 from stillwatch.ingest import InputFile, InputPlan
@@ -96,6 +97,23 @@ def test_a_folder_of_somebody_else_s_files_is_refused_and_untouched(tmp_path: Pa
         with pytest.raises(OutputError, match="choose another --out"):
             prepare_folder(folder, resume=False)
         assert [path.name for path in folder.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("check", [check_folder, lambda out: ScreenFolder(out=out).check()])
+def test_a_work_folder_of_somebody_else_s_is_refused_and_untouched(tmp_path: Path, check: Any) -> None:
+    (tmp_path / WORK).mkdir()
+    check(tmp_path)
+    (tmp_path / WORK / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"\.work"):
+        check(tmp_path)
+    assert (tmp_path / WORK / "thesis.txt").read_text() == "mine"
+
+
+def test_a_killed_run_s_work_folder_is_known_from_its_beginning(tmp_path: Path) -> None:
+    prepare_folder(tmp_path, resume=False)
+    RunState.open(tmp_path, "key", resume=False).claim()
+    (tmp_path / WORK / "exchanges-text").mkdir()
+    check_folder(tmp_path)
 
 
 def test_a_folder_called_exchanges_is_not_taken_for_a_scan_s(tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ def test_an_interrupt_is_one_sentence_and_130(
     assert main(["scan", str(log), "--out", str(tmp_path / "out")]) == 130
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.strip() == "stillwatch: interrupted; finished stages are kept: run the same command with --resume to go on"
+    assert said.err.strip() == "stillwatch: interrupted; what was finished is kept: run the same command with --resume to go on"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")

@@ -97,6 +97,7 @@ def _prepared(request: ScanRequest, plan: InputPlan, previous: Previous, progres
         state.begin()
     previous.set_aside(exchanges="sketch" not in state.done)
     prepare_folder(out, resume=request.resume)
+    state.claim()
     if earlier is not None:
         progress.note(f"The earlier result in {out}, of {moment(earlier)}, is replaced once this scan is done.")
     if not state.done:

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.app.state import RUN, WORK, remove_folder, write_text
+from stillwatch.app.state import RUN, WORK, remove_folder, strange_files, write_text
 from stillwatch.errors import OutputError, UsageError, naming
 from stillwatch.records.screening import ScreenedFile, ScreenedLog
 
@@ -45,8 +45,8 @@ class ScreenFolder:
         """Nothing for a folder that is not there, is empty, or is a screening's; else OutputError, or UsageError for a file."""
         if self.out.exists() and not self.out.is_dir():
             raise UsageError(f"{self.out} is a file; --out names a folder for the results")
-        strangers = [] if not self.out.exists() else sorted(path.name for path in self.out.iterdir() if not path.name.startswith("."))
-        if strangers and _json(self.work / KEY) is None and not self.holds_result():
+        strangers = [] if _json(self.work / KEY) is not None or self.holds_result() else strange_files(self.out)
+        if strangers:
             raise OutputError(f"{self.out} holds files that are not a screening's ({', '.join(strangers[:3])}); choose another --out")
 
     def prepare(self, key: str, *, resume: bool) -> None:

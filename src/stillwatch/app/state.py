@@ -103,6 +103,11 @@ class RunState:
         if (self.folder / STATE).exists():
             self._write()
 
+    def claim(self) -> None:
+        """Note whose the work folder is before anything is put into it: a folder that says nothing may be somebody else's."""
+        if not self.done:
+            self._write()
+
     def finish(self, stage: str, noted: dict[str, Any]) -> None:
         """Note that the stage's files are in place."""
         self.done[stage] = noted
@@ -231,10 +236,21 @@ def check_folder(out: Path) -> None:
         raise UsageError(message)
     # names prove nothing: a provider's own logs may lie in a folder called exchanges
     ours = any(run_in(folder / RUN) is not None for folder in (out, *out.glob(f"{PREVIOUS}*"))) or (out / WORK / STATE).exists()
-    strangers = sorted(path.name for path in out.iterdir() if not path.name.startswith(".")) if out.exists() and not ours else []
+    strangers = [] if ours else strange_files(out)
     if strangers:
         message = f"{out} holds files that are not a scan's ({', '.join(strangers[:3])}); choose another --out"
         raise OutputError(message)
+
+
+def strange_files(out: Path) -> list[str]:
+    """What a folder without a run of ours holds of somebody else's; hidden files stay as they are, but a work folder would be emptied."""
+    if not out.exists():
+        return []
+    shown = [path.name for path in out.iterdir() if not path.name.startswith(".")]
+    work = out / WORK
+    if work.exists() and not (work.is_dir() and not any(work.iterdir())):
+        shown.append(WORK)
+    return sorted(shown)
 
 
 def prepare_folder(out: Path, *, resume: bool) -> None:

@@ -12,7 +12,7 @@ from stillwatch.errors import StoppedError
 FAILED, WRONG_USAGE, FOUND, INTERRUPTED = 1, 2, 3, 130
 """Exit statuses; 0: done, whatever was found."""
 
-STOPPED_WORDS = "interrupted; finished stages are kept: run the same command with --resume to go on"
+STOPPED_WORDS = "interrupted; what was finished is kept: run the same command with --resume to go on"
 
 
 def progress(*, quiet: bool) -> Any:

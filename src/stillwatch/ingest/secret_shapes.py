@@ -8,11 +8,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stillwatch.ingest.secret_values import RUN, drawn, is_known, mixes_cases_and_digits
+from stillwatch.ingest.secret_values import RUN, drawn, is_known, mixed, mixes_cases_and_digits
 
 _JWT_DOTS = 2
 _LONG_CHARS = 32
 _SQUARE_LETTERS = 20
+_USER_CHARS = 16
 
 # Nothing here is bounded by `\b`: it sees no border between a key and the letter, ideogram or underscore that it is glued to. What
 # words do by accident (`task-...`) is told from keys by whether the body looks drawn at random.
@@ -42,6 +43,11 @@ def _always(_: re.Match[str]) -> bool:
 
 def _secret_is_drawn(match: re.Match[str]) -> bool:
     return drawn(match.group(match.re.groups))
+
+
+def _is_drawn_user(match: re.Match[str]) -> bool:
+    """The user of a link, where it is no name: a long piece that mixes letters and digits."""
+    return mixed(match.group(1), _USER_CHARS)
 
 
 def _is_sk_key(match: re.Match[str]) -> bool:
@@ -201,6 +207,16 @@ SHAPES = (
         rf"(?i:cookie2?)[\\\"'`]{{0,5}}[ \t]{{0,4}}[:=][ \t\\\"'`\[]{{0,8}}"
         rf"({_COOKIE_NAME}{_COOKIE_VALUE}(?:;[ \t]?{_COOKIE_NAME}(?:{_COOKIE_VALUE})?)*+)",
         r"(?i:cookie2?)[\\\"'`]*[ \t]*[:=][ \t\\\"'`\[]*[!#$%&*+.^_|~A-Za-z0-9-]+=",
+        _secret_is_drawn,
+    ),
+    # `https://<token>@host`: a token in the place of a user, without a password
+    shape("url", "://", rf"://({_DASHED}{{{_USER_CHARS},}})@", rf"://{_DASHED}{{8,}}@", _is_drawn_user),
+    # the private numbers of a key in JSON: RFC 7518, sections 6.2.2 and 6.3.2
+    shape(
+        "jwk",
+        "kty",
+        rf"\"(?:d|p|q|dp|dq|qi)\\{{0,4}}\"\s{{0,4}}:\s{{0,4}}\\{{0,4}}\"({_DASHED}{{40,}})",
+        rf"\"(?:d|p|q|dp|dq|qi)\\*\"\s*:\s*\\*\"{_DASHED}{{16}}",
         _secret_is_drawn,
     ),
     _prefixed("digitalocean", "_v1_", "do[opr]_v1_", "[a-f0-9]", 20),

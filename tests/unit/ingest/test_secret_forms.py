@@ -55,6 +55,12 @@ SHAPES = (
     (f"dp.st.prd.{BODY[:43]}", BODY[:43]),
     (f"rubygems_{HEX[:48]}", HEX[:48]),
     (f"AGE-SECRET-KEY-1{CAPITALS}", CAPITALS),
+    (f"git clone https://{BODY[:40]}@example.org/a.git", BODY[:40]),
+    (f"dsn = https://{HEX[:32]}@o123.ingest.example.org/7", HEX[:32]),
+    (f'{{"kty": "OKP", "crv": "Ed25519", "d": "{BODY[:43]}", "x": "public"}}', BODY[:43]),
+    (f'{{\\"kty\\":\\"RSA\\",\\"n\\":\\"abc\\",\\"dp\\":\\"{BODY[:60]}\\"}}', BODY[:60]),
+    (f'<add key="ApiKey" value="{BODY[:24]}" />', BODY[:24]),
+    (f"<property name='db.password' value='{BODY[:12]}'/>", BODY[:12]),
     (f"Private-Lines: 2\n{BODY}\n{BODY[:40]}==\nPrivate-MAC: 1", BODY),
     (f"Private-Lines: 2\\r\\n{BODY}\\r\\n{BODY[:40]}==\\r\\nPrivate-MAC: 1", BODY),
 )
