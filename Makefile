@@ -56,8 +56,9 @@ test-spark: .venv/.spark ## the contract suite on PySpark in local mode (needs J
 test-models: .venv/.models ## watermarks and model folders on torch and transformers (a build without an accelerator is enough)
 	$(BIN)/python -m pytest tests/unit/marks/test_processors.py tests/unit/provenance/test_model_folders.py
 
-bench: .venv/.dev ## speed and memory of a whole scan against the floor; results into benchmarks/RESULTS.md
+bench: .venv/.dev ## speed and memory of a whole scan against the floor, and of screening; results into benchmarks/RESULTS.md and SCREEN.md
 	$(BIN)/python benchmarks/scan.py
+	$(BIN)/python benchmarks/screen.py
 
 bench-real: .venv/.dev ## a campaign hidden in real conversations, where the public corpora lie beside the project
 	$(BIN)/python benchmarks/real_log.py
