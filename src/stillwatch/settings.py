@@ -67,3 +67,8 @@ def master_key_line() -> str | None:
 def suspect_key_line() -> str | None:
     """What STILLWATCH_SUSPECT_KEY holds: the bearer token of a suspect's endpoint; None where it is not set. A secret."""
     return os.environ.get("STILLWATCH_SUSPECT_KEY") or None
+
+
+def teacher_key_line() -> str | None:
+    """What STILLWATCH_TEACHER_KEY holds: the bearer token of the marked model's own endpoint; None where it is not set. A secret."""
+    return os.environ.get("STILLWATCH_TEACHER_KEY") or None

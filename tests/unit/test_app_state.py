@@ -188,7 +188,7 @@ def test_read_is_forgotten_once_its_text_is_gone(tmp_path: Path) -> None:
 def test_two_scans_do_not_write_into_one_folder_at_a_time(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
     with alone_in(out):
-        with pytest.raises(OutputError, match="another scan or screening writes into"), alone_in(out):
+        with pytest.raises(OutputError, match="another run writes into"), alone_in(out):
             pass
         with alone_in(tmp_path / "other"):
             pass
@@ -202,7 +202,7 @@ def test_a_screening_does_not_write_into_a_folder_that_another_run_writes_into(t
     arguments = ["screen", str(tmp_path / "corpus.txt"), "--out", str(out), "--json"]
     with alone_in(out):
         assert main(arguments) == 1
-        assert "another scan or screening writes into" in capsys.readouterr().err
+        assert "another run writes into" in capsys.readouterr().err
         assert list(out.iterdir()) == []
     assert main(arguments) == 0
 

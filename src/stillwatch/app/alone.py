@@ -30,23 +30,35 @@ def alone_in(out: Path) -> Generator[None]:
     except OSError as error:
         message = f"{out} cannot be made ({error.strerror}); choose another --out"
         raise OutputError(message) from error
+    with _held(out, f"another run writes into {out} at this moment; wait for its end, or choose another --out"):
+        yield
+
+
+@contextmanager
+def alone_with(file: Path, message: str) -> Generator[None]:
+    """Hold a file that is there for the time of the block, as `alone_in` holds a folder; OutputError with the message where it is held."""
+    with _held(file, message):
+        yield
+
+
+@contextmanager
+def _held(path: Path, message: str) -> Generator[None]:
     if sys.platform == "win32":
         yield
         return
-    folder = os.open(out, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        _lock(folder, out)
+        _lock(descriptor, message)
         yield
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
-def _lock(folder: int, out: Path) -> None:
+def _lock(descriptor: int, message: str) -> None:
     import fcntl
 
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _TAKEN:
-            message = f"another scan or screening writes into {out} at this moment; wait for its end, or choose another --out"
             raise OutputError(message) from None

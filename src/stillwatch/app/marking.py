@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from stillwatch.app.key_files import write_key
 from stillwatch.app.pair_files import read_pairs
 from stillwatch.app.private_files import create_private, read_private
 from stillwatch.app.token_files import read_token_lines
@@ -52,9 +53,8 @@ def commitments(master: MasterSecret, *, purposes: Sequence[str], accounts: Sequ
                 "--account and --period say nothing without --purpose; add --purpose, or leave them out for the master's commitment"
             )
         return [{"purpose": MASTER, "account": None, "period": None, "commitment": commitment(master)}]
-    unknown = [purpose for purpose in purposes if purpose not in PURPOSES]
-    if unknown:
-        raise UsageError(f"--purpose is {unknown[0]!r}; it takes one of {', '.join(PURPOSES)}")
+    for purpose in purposes:
+        _known(purpose)
     if not period:
         raise UsageError("--purpose needs --period, such as --period 2026-11: keys are derived for a period")
     return [
@@ -67,6 +67,17 @@ def commitments(master: MasterSecret, *, purposes: Sequence[str], accounts: Sequ
         for purpose in purposes
         for account in (accounts or [None])
     ]
+
+
+def write_derived(master: MasterSecret, out: Path, *, purpose: str, account: str | None, period: str) -> dict[str, object]:
+    """One derived key in a new private file; its commitment."""
+    _known(purpose)
+    return write_key(derive(master, purpose=purpose, account=account, period=period), out)
+
+
+def _known(purpose: str) -> None:
+    if purpose not in PURPOSES:
+        raise UsageError(f"--purpose is {purpose!r}; it takes one of {', '.join(PURPOSES)}")
 
 
 def write_vllm(master: MasterSecret, out: Path, *, account: str | None, period: str, width: int) -> dict[str, object]:

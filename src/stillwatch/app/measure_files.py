@@ -81,6 +81,27 @@ def rows_of(path: Path) -> Iterator[dict[str, Any]]:
         raise UnreadableInputError(f"{path} cannot be read: {error.strerror}; the plan names it") from None
 
 
+def whole_rows(target: Path) -> int:
+    """Whole rows that are there; a last line that was torn is cut off."""
+    if not target.exists():
+        return 0
+    content = target.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        target.write_bytes(whole)
+    return whole.count(b"\n")
+
+
+def plain_prompt(prompt: str) -> str:
+    """A prompt as text: messages written as JSON are joined by blank lines, anything else is taken as it is."""
+    try:
+        messages: Any = json.loads(prompt)
+        parts = [message["content"] for message in messages] if isinstance(messages, list) else []
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return prompt
+    return "".join(f"{part}\n\n" for part in parts) if parts and all(isinstance(part, str) for part in parts) else prompt
+
+
 def _row(line: bytes, place: str) -> dict[str, Any]:
     if len(line) > LONGEST_LINE:
         raise MeasureError(f"{place}: longer than {LONGEST_LINE:,} bytes; split it")

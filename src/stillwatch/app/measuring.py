@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-
-from stillwatch.app.measure_files import rows_of
+from stillwatch.app.kept_measures import bind
+from stillwatch.app.measure_files import plain_prompt, rows_of, whole_rows
+from stillwatch.app.open_measuring import OpenTask, measure_open
+from stillwatch.app.plan_files import read_seal, tokenizer_file
 from stillwatch.app.progress import Progress
 from stillwatch.app.tokenizing import load_tokenizer
-from stillwatch.errors import StillwatchError
 from stillwatch.marks.canaries import named_variant
 from stillwatch.marks.canary_families import Slot, all_slots, check_together, parse_families, shipped_families
-from stillwatch.marks.prf import context_seeds
 from stillwatch.provenance.canaries import UNANSWERED
 from stillwatch.provenance.measures import MeasureError
 from stillwatch.provenance.overlap import overlap
-from stillwatch.provenance.plan import Plan, PlanError, PlannedTest
-from stillwatch.provenance.suspects import AnswerError, Suspect, SuspectError
+from stillwatch.provenance.plan import Plan, PlanError, PlannedTest, Seal
+from stillwatch.provenance.suspects import MOST_IN_A_ROW, AnswerError, Suspect, SuspectError
 from stillwatch.provenance.suspects.endpoint import EndpointSuspect
-from stillwatch.provenance.suspects.folder import FolderSuspect, listed
+from stillwatch.provenance.suspects.folder import FolderSuspect
 from stillwatch.provenance.suspects.transport import Transport
-
-MOST_IN_A_ROW = 8
-"""Unusable answers in a row after which the suspect is taken to be broken or playing: units are not burnt on it."""
-LISTED = 256
-"""Tokens listed for each position and model in open radioactivity."""
 
 Row = dict[str, Any]
 Measure = Callable[[Mapping[str, Any]], Row]
@@ -46,12 +40,18 @@ def open_suspect(plan: Plan, path: Path, *, key: str) -> Suspect | None:
 
 
 def measure(plan: Plan, path: Path, suspect: Suspect, progress: Progress) -> None:
-    """Fill every measured file that is not complete. Raises SuspectError where the suspect gives nothing; rows so far are kept."""
+    """Fill every measured file that is not complete; what an earlier run kept under the same seal is not asked again.
+
+    Raises PlanError for a file that was measured under another seal, SuspectError where the suspect gives nothing; rows so far are kept.
+    """
+    sealed = read_seal(plan, path)
     for test in plan.tests:
         target = path.parent / test.measured
+        if test.prompts:
+            bind(target, {"seal_sha256": sealed.seal_sha256, "test": test.name})
         if test.kind == "radioactivity_open":
             if not target.exists():
-                _measure_open(plan, test, path, suspect)
+                measure_open(_open_task(plan, test, path, suspect, sealed), progress)
         elif test.prompts:
             _measure_rows(test, path, target, _measure_of(plan, test, path, suspect), progress)
         elif not target.exists():
@@ -61,7 +61,7 @@ def measure(plan: Plan, path: Path, suspect: Suspect, progress: Progress) -> Non
 def _measure_rows(test: PlannedTest, path: Path, target: Path, of: Measure, progress: Progress) -> None:
     # a pairs file of `stillwatch mark` chains its lines, the pair inside
     prompts = [row["pair"] if isinstance(row.get("pair"), dict) else row for row in rows_of(path.parent / test.prompts)]
-    done = _resumed(target)
+    done = whole_rows(target)
     if done > len(prompts):
         raise MeasureError(f"{target} holds {done:,} rows for {len(prompts):,} prompts; it belongs to another plan, so move it away")
     progress.begin(test.name, len(prompts))
@@ -82,17 +82,6 @@ def _measure_rows(test: PlannedTest, path: Path, target: Path, of: Measure, prog
                 raise SuspectError(message)
         os.fsync(file.fileno())
     progress.end(len(prompts), 0.0, resumed=done == len(prompts))
-
-
-def _resumed(target: Path) -> int:
-    """Whole rows that are there; a last line that was torn is cut off."""
-    if not target.exists():
-        return 0
-    content = target.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        target.write_bytes(whole)
-    return whole.count(b"\n")
 
 
 def _measured(of: Measure, prompt: Mapping[str, Any], place: str) -> Row:
@@ -154,16 +143,6 @@ def _slots(test: PlannedTest, path: Path) -> dict[str, Slot]:
     return {slot.id: slot for slot in all_slots(families)}
 
 
-def plain_prompt(prompt: str) -> str:
-    """A prompt as text: messages written as JSON are joined by blank lines, anything else is taken as it is."""
-    try:
-        messages: Any = json.loads(prompt)
-        parts = [message["content"] for message in messages] if isinstance(messages, list) else []
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return prompt
-    return "".join(f"{part}\n\n" for part in parts) if parts and all(isinstance(part, str) for part in parts) else prompt
-
-
 def _document(row: Mapping[str, Any], suspect: Suspect, encode: Callable[[str], list[int]], *, most_tokens: int) -> Row:
     prompt = str(row["prompt"])
     answer = suspect.answer(prompt, most_tokens=most_tokens)
@@ -176,52 +155,22 @@ def _encoder(test: PlannedTest, path: Path, suspect: Suspect) -> Callable[[str],
         if isinstance(suspect, FolderSuspect):
             return suspect.encode
         raise PlanError(f"{path}: test {test.name!r} reads text, so it needs `tokenizer`, the folder of the marked model's tokenizer")
-    encode, _ = load_tokenizer(path.parent / test.tokenizer / "tokenizer.json")
+    encode, _ = load_tokenizer(path.parent / tokenizer_file(test))
     return lambda text: list(encode([text])[0])
 
 
-def _measure_open(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect) -> None:
-    """Probabilities of suspect and references after every window of neutral text, as one npz beside the plan."""
-    if not isinstance(suspect, FolderSuspect) or len(test.reference_folders) != len(test.references):
+def _open_task(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect, sealed: Seal) -> OpenTask:
+    if not isinstance(suspect, FolderSuspect) or len(test.reference_folders) != len(test.references) or not test.prompts:
         message = (
-            f"{path}: test {test.name!r} needs whole next-token distributions: a suspect of kind folder and one entry of reference_folders "
-            "for each reference, all of one tokenizer; or give the arrays as a measured file"
+            f"{path}: test {test.name!r} needs whole next-token distributions: prompts of neutral text, a suspect of kind folder and one "
+            "entry of reference_folders for each reference, all of one tokenizer; or give the arrays as a measured file"
         )
         raise PlanError(message)
-    references = [FolderSuspect(path.parent / folder, seed=plan.seed) for folder in test.reference_folders]
-    parts: dict[str, list[Any]] = {name: [] for name in ("seeds", "positions", "tokens", *_named(test))}
-    start = documents = 0
-    for row in rows_of(path.parent / test.prompts):
-        documents += 1
-        for piece in _open_piece(test, str(row["text"]), suspect, references, start):
-            for name, values in piece.items():
-                parts[name].append(values)
-        start = sum(len(seeds) for seeds in parts["seeds"])
-    if not start:
-        raise StillwatchError(f"{path}: test {test.name!r} has no text longer than a window; give neutral text")
-    arrays: dict[str, Any] = {name: np.concatenate(values) for name, values in parts.items()}
-    temporary = (path.parent / test.measured).with_suffix(".part.npz")
-    np.savez_compressed(temporary, documents=np.array([documents]), allow_pickle=False, **arrays)
-    temporary.replace(path.parent / test.measured)
-
-
-def _named(test: PlannedTest) -> list[str]:
-    return ["suspect", *(f"reference_{name}" for name in test.references)]
-
-
-def _open_piece(
-    test: PlannedTest, text: str, suspect: FolderSuspect, references: list[FolderSuspect], start: int
-) -> Iterator[dict[str, Any]]:
-    ids = suspect.encode(text)
-    if any(reference.encode(text) != ids for reference in references):
-        raise SuspectError(f"{test.name}: suspect and reference split a text into different tokens; one tokenizer for all is needed")
-    laws = [model.next_tokens(ids) for model in (suspect, *references)] if len(ids) > test.width else []
-    if not laws:
-        return
-    # row i of a law follows ids[: i + 1], whose last `width` ids are window i + 1 - width
-    laws = [law[test.width - 1 :] for law in laws]
-    seeds = context_seeds(ids[: len(laws[0]) + test.width], test.width)
-    where, tokens = zip(*((np.full(chosen.size, place), chosen) for place, chosen in listed(laws, LISTED)), strict=True)
-    positions, columns = np.concatenate(cast("Any", where)), np.concatenate(cast("Any", tokens))
-    values = {name: law[positions, columns] for name, law in zip(_named(test), laws, strict=True)}
-    yield {"seeds": seeds, "positions": positions + start, "tokens": columns, **values}
+    return OpenTask(
+        test=test,
+        prompts=path.parent / test.prompts,
+        target=path.parent / test.measured,
+        suspect=suspect,
+        references=tuple(FolderSuspect(path.parent / folder, seed=plan.seed) for folder in test.reference_folders),
+        seal_sha256=sealed.seal_sha256,
+    )

@@ -6,11 +6,10 @@ time, fixes everything before it. A line that was torn by a crash stays where it
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -50,14 +49,15 @@ class PairsFile:
 def append_pair(path: Path, pair: TwinPair) -> None:
     """Add a pair to the end of the file, made if it is not there; safe for several processes on one machine.
 
-    Raises UnreadableInputError where others may use the file, OutputError where it cannot be written.
+    Raises UnreadableInputError where others may use the file, OutputError where it cannot be written, or the system has no such locks.
     """
+    lock = _file_lock(path)
     try:
         with naming(path):
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
             with os.fdopen(os.open(path, flags, 0o600), "r+b", buffering=0) as file:
                 require_private(path, os.fstat(file.fileno()))
-                fcntl.flock(file, fcntl.LOCK_EX)
+                lock(file.fileno())
                 last, torn = _last_line(file)
                 line = {"previous": _digest(last), "pair": to_plain(pair)}
                 encoded = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
@@ -67,6 +67,18 @@ def append_pair(path: Path, pair: TwinPair) -> None:
                 os.fsync(file.fileno())
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}; the pair is lost, the answer was not") from None
+
+
+def _file_lock(path: Path) -> Callable[[int], None]:
+    """What waits for the file and holds it until it is closed. Without such locks, as on Windows, two writers would tear the chain."""
+    try:
+        import fcntl
+    except ImportError:
+        message = (
+            f"{path} cannot be written: pairs are appended under a file lock that this system has not; run the gateway on Linux or macOS"
+        )
+        raise OutputError(message) from None
+    return lambda descriptor: fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def read_pairs(path: Path) -> PairsFile:

@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from stillwatch.app.private_files import read_private
+from stillwatch.app.key_files import read_key
 from stillwatch.app.state import file_sha256
 from stillwatch.errors import UnreadableInputError, naming
-from stillwatch.marks.keys import KeyMaterialError, MarkKey, MasterSecret, commitment, derive
-from stillwatch.provenance.plan import LARGEST_PLAN, Plan, PlanError, PlannedKey, Seal, check_seal, parse_plan, seal
+from stillwatch.marks.keys import MarkKey, MasterSecret, commitment, derive
+from stillwatch.provenance.plan import LARGEST_PLAN, Plan, PlanError, PlannedKey, PlannedTest, Seal, check_seal, parse_plan, seal
 from stillwatch.report.codec import from_plain, to_plain
 
 
@@ -73,14 +73,23 @@ def read_seal(plan: Plan, path: Path) -> Seal:
 
 
 def check_prompts(plan: Plan, path: Path) -> None:
-    """Nothing where every prompts file is the one that the plan names by its sha256; else PlanError."""
+    """Nothing where every file of prompts or of a tokenizer is the one that the plan names by its sha256; else PlanError."""
     for test in plan.tests:
-        if test.prompts and (found := file_sha256(path.parent / test.prompts)) != test.prompts_sha256:
-            message = (
-                f"{path}: test {test.name!r} names prompts of sha256 {test.prompts_sha256[:16]}…, {test.prompts} has {found[:16]}…; "
-                "restore the prompts that were planned"
-            )
-            raise PlanError(message)
+        pinned = [("prompts", test.prompts, test.prompts_sha256)]
+        if test.tokenizer:
+            pinned.append(("a tokenizer", str(tokenizer_file(test)), test.tokenizer_sha256))
+        for what, name, planned in pinned:
+            if name and (found := file_sha256(path.parent / name)) != planned:
+                message = (
+                    f"{path}: test {test.name!r} names {what} of sha256 {planned[:16]}…, {name} has {found[:16]}…; restore the "
+                    "file that was planned"
+                )
+                raise PlanError(message)
+
+
+def tokenizer_file(test: PlannedTest) -> Path:
+    """The file of a test's tokenizer, relative to the plan."""
+    return Path(test.tokenizer) / "tokenizer.json"
 
 
 def open_keys(plan: Plan, path: Path, master: MasterSecret | None) -> dict[str, MarkKey]:
@@ -93,7 +102,7 @@ def open_keys(plan: Plan, path: Path, master: MasterSecret | None) -> dict[str, 
 
 def _opened(planned: PlannedKey, path: Path, master: MasterSecret | None) -> MarkKey:
     if planned.file:
-        key = _read_key(path.parent / planned.file)
+        key = read_key(path.parent / planned.file)
     elif master is None:
         raise PlanError(f"{path}: key {planned.name!r} is derived from a master secret; give its file with --key")
     else:
@@ -105,10 +114,3 @@ def _opened(planned: PlannedKey, path: Path, master: MasterSecret | None) -> Mar
         )
         raise PlanError(message)
     return key
-
-
-def _read_key(path: Path) -> MarkKey:
-    try:
-        return MarkKey(bytes.fromhex(read_private(path).strip()))
-    except ValueError:
-        raise KeyMaterialError(f"{path} is no key: 64 hexadecimal digits were expected; give the derived key's file") from None

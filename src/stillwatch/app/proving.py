@@ -9,21 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch import __version__
+from stillwatch.app.alone import alone_in, alone_with
 from stillwatch.app.measure_files import read_measures
 from stillwatch.app.measuring import measure, open_suspect
-from stillwatch.app.plan_files import check_prompts, open_keys, read_plan, read_seal
+from stillwatch.app.plan_files import check_prompts, open_keys, read_plan, read_seal, seal_path
 from stillwatch.app.progress import Progress
 from stillwatch.app.state import file_sha256, write_text
-from stillwatch.errors import OutputError
+from stillwatch.errors import OutputError, UsageError
 from stillwatch.marks.keys import MarkKey, MasterSecret
 from stillwatch.provenance.measures import corroboration, result
-from stillwatch.provenance.plan import Plan, PlannedTest
+from stillwatch.provenance.plan import Plan, PlannedTest, Seal
 from stillwatch.provenance.verdict import verdict
 from stillwatch.records.verdicts import Corroboration, ProvenanceResult, Verdict
 from stillwatch.report.codec import to_plain
 from stillwatch.report.verdict_page import render_verdict
 from stillwatch.settings import suspect_key_line
 from stillwatch.stats.seeds import generator
+
+VERDICT, FORMAT = "verdict.json", "stillwatch-verdict-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +57,20 @@ def proof_request(plan: Path, *, out: Path, key: Path | None) -> ProofRequest:
 def prove(request: ProofRequest, progress: Progress, *, now: datetime) -> Verdict:
     """Run the sealed plan and write `verdict.json` and `verdict.html` into the folder.
 
-    The suspect is asked only after plan, seal, prompts and keys were checked.
-    Raises PlanError for a plan that is not the sealed one, or whose prompts or keys are others; SuspectError, MeasureError and
-    TooFewSamplesError as the measures and tests do.
+    The suspect is asked only after folder, plan, seal, prompts, tokenizers and keys were checked.
+    Raises OutputError for a folder that holds other things, or while another proof uses folder or plan; PlanError for a plan that is not
+    the sealed one, or whose prompts, tokenizers or keys are others; SuspectError, MeasureError and TooFewSamplesError as measures and tests
+    do.
     """
     plan = read_plan(request.plan)
     sealed = read_seal(plan, request.plan)
+    _check_folder(request.out)
+    busy = f"another proof asks by {request.plan} at this moment; wait for its end"
+    with alone_in(request.out), alone_with(seal_path(request.plan), busy):
+        return _proved(plan, sealed, request, progress, now=now)
+
+
+def _proved(plan: Plan, sealed: Seal, request: ProofRequest, progress: Progress, *, now: datetime) -> Verdict:
     check_prompts(plan, request.plan)
     keys = open_keys(plan, request.plan, request.master)
     suspect = open_suspect(plan, request.plan, key=request.endpoint_key)
@@ -97,13 +108,26 @@ def _one(plan: Plan, test: PlannedTest, arrays: dict[str, Any], name: str, key: 
     return result(test, arrays, key, level=plan.level / plan.hypotheses, generator=draw)
 
 
-def _write(out: Path, concluded: Verdict) -> None:
+def _check_folder(out: Path) -> None:
+    """Nothing for a folder that is not there, is empty, or holds a verdict; else OutputError, or UsageError for a file."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; --out names a folder for the verdict")
+    strangers = sorted(path.name for path in out.iterdir() if not path.name.startswith(".")) if out.exists() else []
+    if strangers and not _holds_verdict(out):
+        raise OutputError(f"{out} holds files that are not a proof's ({', '.join(strangers[:3])}); choose another --out")
+
+
+def _holds_verdict(out: Path) -> bool:
     try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out} cannot be made: {error.strerror}; give another --out") from None
+        known: Any = json.loads((out / VERDICT).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(known, dict) and known.get("format") == FORMAT
+
+
+def _write(out: Path, concluded: Verdict) -> None:
     texts = {
-        "verdict.json": json.dumps({"format": "stillwatch-verdict-1", **to_plain(concluded)}, ensure_ascii=False, indent=1) + "\n",
+        VERDICT: json.dumps({"format": FORMAT, **to_plain(concluded)}, ensure_ascii=False, indent=1) + "\n",
         "verdict.html": render_verdict(concluded),
     }
     for name, text in texts.items():

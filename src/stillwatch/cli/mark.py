@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from stillwatch.cli.output import new_console, print_json
+from stillwatch.cli.running import progress, stoppable
 
 mark = typer.Typer(
     help="Mark what is served, so that training on it can be proved: keys, twins, canaries and watermark configuration.",
@@ -15,6 +16,8 @@ mark = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+_INTERRUPTED = "interrupted; what was scored is kept: run the same command again to go on"
 
 KeyFile = Annotated[
     Path | None,
@@ -68,6 +71,25 @@ def commit(
     from stillwatch.app.showing_marks import commitment_table
 
     new_console(stderr=False).print(commitment_table(found))
+
+
+@mark.command()
+def derive(
+    out: NewFile,
+    purpose: Annotated[str, typer.Option(help="green-list, gumbel, vllm-gumbel, twins or canaries.")],
+    period: Period,
+    key: KeyFile = None,
+    account: Account = None,
+    as_json: Json = False,
+) -> None:
+    """Write one derived key into a new file, for whoever runs the sampler or the gateway, and print its commitment.
+
+    So the master secret need not lie where marking is done: the file holds the key of this purpose, account and period alone. A plan of
+    stillwatch prove takes the file as well. The key itself is never printed.
+    """
+    from stillwatch.app.marking import load_master, write_derived
+
+    _print_written(out, write_derived(load_master(key), out, purpose=purpose, account=account, period=period), as_json=as_json)
 
 
 @mark.command()
@@ -181,6 +203,32 @@ def twins(
     from stillwatch.app.showing_marks import twins_table
 
     new_console(stderr=False).print(twins_table(found))
+
+
+@mark.command()
+def score(
+    pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="Pairs file that the gateway appends to.")],
+    out: NewFile,
+    folder: Annotated[Path | None, typer.Option(help="The model that answered, as a Hugging Face folder on disk.")] = None,
+    url: Annotated[str, typer.Option(help="Its OpenAI-compatible endpoint up to and with /v1, in place of --folder.")] = "",
+    model: Annotated[str, typer.Option(help="Name of the model that the endpoint is asked for.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Write what the model that answered itself gives to both answers of every pair: the prompts of a twin test.
+
+    The difference of these scores is taken off the suspect's, so that fewer pairs prove as much. The coin is not looked at. The file holds
+    withheld answers and has mode 0600; its sha256 goes into the plan. The endpoint must echo log-probabilities of a prompt;
+    STILLWATCH_TEACHER_KEY holds its bearer token. An interrupted run goes on where it stopped.
+
+    \b
+    stillwatch mark score pairs.jsonl --folder teacher --out twins.jsonl
+    """
+    from stillwatch.app.teacher_scores import open_teacher, score_pairs
+
+    teacher, named = open_teacher(folder, url, model)
+    with stoppable(_INTERRUPTED), progress(quiet=as_json) as shown:
+        written = score_pairs(pairs, teacher, out, shown, named=named)
+    _print_written(out, written, as_json=as_json)
 
 
 def _print_written(out: Path, written: dict[str, object], *, as_json: bool) -> None:

@@ -114,7 +114,9 @@ def _open(test: PlannedTest, arrays: Arrays, key: MarkKey, level: float, generat
     if lacking:
         raise MeasureError(f"{test.name}: {test.measured} lacks {', '.join(lacking)}; measure again with the plan's references")
     references = {name: _coefficients(test, arrays, f"reference_{name}") for name in test.references}
-    return open_radioactivity(key, references, _scoring(test), level=level, generator=generator, keys=test.random_keys)
+    found = open_radioactivity(key, references, _scoring(test), level=level, generator=generator, keys=test.random_keys)
+    unusable = int(arrays["unusable"][0]) if "unusable" in arrays else 0
+    return replace(found, dropped=(*found.dropped, ("text without finite probabilities", unusable)))
 
 
 def _coefficients(test: PlannedTest, arrays: Arrays, reference: str) -> Coefficients:

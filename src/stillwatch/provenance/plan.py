@@ -65,6 +65,7 @@ class PlannedTest:
         reference_folders: model folder of each reference, relative to the plan, where the suspect is a folder.
         random_keys: keys of the rank of open radioactivity.
         tokenizer: folder of the marked model's tokenizer, for text of a suspect.
+        tokenizer_sha256: of its tokenizer.json.
         families: files of canary families besides the shipped ones, relative to the plan.
         most_tokens: of an answer.
         measure: of `similarity`, in words.
@@ -86,6 +87,7 @@ class PlannedTest:
     reference_folders: tuple[str, ...] = ()
     random_keys: int = 9_999
     tokenizer: str = ""
+    tokenizer_sha256: str = ""
     families: tuple[str, ...] = ()
     most_tokens: int = 256
     measure: str = ""
@@ -286,6 +288,7 @@ def _test_demands(test: PlannedTest, names: list[str]) -> list[tuple[bool, str]]
         (len(set(test.keys)) == len(test.keys), f"test {test.name!r}: a key stands twice"),
         (bool(test.keys) != ranks, f"test {test.name!r}: {'a similarity rank takes no key' if ranks else 'at least one key is needed'}"),
         (bool(test.prompts) == bool(test.prompts_sha256), f"test {test.name!r}: prompts and prompts_sha256 go together"),
+        (bool(test.tokenizer) == bool(test.tokenizer_sha256), f"test {test.name!r}: tokenizer and tokenizer_sha256 go together"),
         (0.0 < test.gamma < 1.0, f"test {test.name!r}: gamma must lie strictly between 0 and 1"),
         (0.0 <= test.exponent <= 1.0, f"test {test.name!r}: exponent must lie in [0, 1]"),
         (test.width > 0 and test.most_tokens > 0, f"test {test.name!r}: width and most_tokens must be above 0"),

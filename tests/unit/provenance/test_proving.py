@@ -125,7 +125,7 @@ def test_other_prompts_than_planned_are_refused(case: Case) -> None:
     case.write(TWINS + f'prompts = "prompts.jsonl"\nprompts_sha256 = "{digest}"\n')
     case.seal()
     case.lines("prompts.jsonl", [{"prompt": "b"}])
-    with pytest.raises(PlanError, match="restore the prompts"):
+    with pytest.raises(PlanError, match="restore the file that was planned"):
         _prove(case)
 
 

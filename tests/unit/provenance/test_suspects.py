@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 
-from stillwatch.app.measuring import MOST_IN_A_ROW, measure, open_suspect, plain_prompt
+from stillwatch.app.measure_files import plain_prompt
+from stillwatch.app.measuring import measure, open_suspect
 from stillwatch.app.plan_files import read_plan
 from stillwatch.app.progress import Quiet
 from stillwatch.app.proving import ProofRequest, prove
 from stillwatch.errors import UsageError
 from stillwatch.marks.canaries import choose
 from stillwatch.marks.twins import assign
-from stillwatch.provenance.suspects import AnswerError, SuspectError
+from stillwatch.provenance.suspects import MOST_IN_A_ROW, AnswerError, SuspectError
 from stillwatch.provenance.suspects.endpoint import EndpointSuspect
 from stillwatch.provenance.suspects.folder import check_folder
 from stillwatch.provenance.suspects.transport import Transport

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from stillwatch.errors import StillwatchError
 
+MOST_IN_A_ROW = 8
+"""Unusable answers in a row after which the suspect is taken to be broken or playing: units are not burnt on it."""
+
 
 class SuspectError(StillwatchError):
     """The suspect cannot be reached or loaded, so that nothing can be measured; what was measured so far stands in its file."""

@@ -76,7 +76,12 @@ class FolderSuspect:
             ) from None
         self._model = model.eval()
         self._torch.manual_seed(seed)
-        self._longest = longest
+        self.longest = longest
+
+    @property
+    def vocabulary(self) -> int:
+        """Tokens that a next-token distribution is over."""
+        return int(self._model.get_output_embeddings().weight.shape[0])
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, without special tokens."""
@@ -88,7 +93,7 @@ class FolderSuspect:
 
     def continuation(self, prompt: str, *, most_tokens: int) -> list[int]:
         """Token ids of a sampled continuation at temperature 1."""
-        ids = self.encode(prompt)[-self._longest :]
+        ids = self.encode(prompt)[-self.longest :]
         if not ids:
             raise AnswerError("a prompt has no token; it is left out")
         given = self._torch.tensor([ids])
@@ -108,7 +113,7 @@ class FolderSuspect:
     def log_likelihood(self, prompt: str, answer: str) -> float:
         """ln probability (nats) of the tokens that begin in `answer`, the text being tokenised whole."""
         encoded = self._tokenizer(prompt + answer, add_special_tokens=False, return_offsets_mapping=True)
-        ids, starts = encoded["input_ids"][: self._longest], [start for start, _ in encoded["offset_mapping"]][: self._longest]
+        ids, starts = encoded["input_ids"][: self.longest], [start for start, _ in encoded["offset_mapping"]][: self.longest]
         ours = [place for place, start in enumerate(starts) if start >= len(prompt) and place > 0]
         if not ours:
             raise AnswerError("an answer has no token within the length that is read; the pair is left out")
@@ -120,7 +125,7 @@ class FolderSuspect:
 
     def next_tokens(self, ids: list[int]) -> NDArray[np.float64]:
         """[len(ids) - 1, V] probability of every token after each prefix but the last. AnswerError where they are not finite."""
-        logs = self._log_probabilities(ids[: self._longest])[:-1]
+        logs = self._log_probabilities(ids[: self.longest])[:-1]
         if not np.all(np.isfinite(logs)):
             raise AnswerError("the model gives probabilities that are not finite; the text is left out")
         return np.exp(logs)
