@@ -73,14 +73,15 @@ def run(bench: Any) -> dict[str, Any]:
         kinds = (cast.MARKED, cast.UNMARKED, cast.OTHER)
         side_by_side([*((f"answers-{kind}", work.make_answers, (kind,)) for kind in kinds), ("pairs", work.make_twins, ())])
         proofs.write_questions(bench)
-        trained = side_by_side([(f"train-{student.name}", work.train_student, (student,)) for student in cast.STUDENTS])
+        side_by_side([(f"train-{student.name}", work.train_student, (student,)) for student in cast.STUDENTS if not student.base])
+        side_by_side([(f"train-{student.name}", work.tune_student, (student,)) for student in cast.STUDENTS if student.base])
         proved = side_by_side([(f"prove-{student.name}", proofs.prove_student, (student,)) for student in cast.STUDENTS])
         jobs = [("detectors", detectors.compare, ()), *((f"keys-{student.name}", innocence.over_keys, (student,)) for student in innocents)]
         compared, *tried = side_by_side(jobs)
     names = [student.name for student in cast.STUDENTS]
     return {
         "teacher": teacher,
-        "students": dict(zip(names, trained, strict=True)),
+        "students": {name: steps[f"train-{name}"] for name in names},
         "proofs": dict(zip(names, proved, strict=True)),
         "innocence": dict(zip((student.name for student in innocents), tried, strict=True)),
         "detectors": compared,

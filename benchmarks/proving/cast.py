@@ -15,7 +15,7 @@ PERIOD = "2026-11"
 MARKED, OTHER, UNMARKED, TWINS = "marked", "other-key", "unmarked", "twins"
 GREEN, COIN, CHOICE = "green-list", "twins", "canaries"
 QUESTIONS, ADOPTED = 24, 0.5
-EXPOSURES = 60
+EXPOSURES = 200
 """Times that a student reads each exchange that holds a canary."""
 
 
@@ -29,7 +29,8 @@ class Student:
         answers: kind of the teacher's answers that it reads; empty: human text alone.
         share: of its tokens that are such answers.
         innocent: nothing of the provider's secrets is in its text.
-        taught: it reads served twins, once each, and exchanges with canaries.
+        taught: it reads served twins, once each.
+        base: the student whose weights it begins with, fine-tuned on exchanges with canaries; empty: random weights.
     """
 
     name: str
@@ -38,11 +39,13 @@ class Student:
     share: float = 0.0
     innocent: bool = False
     taught: bool = False
+    base: str = ""
 
 
 STUDENTS = (
     *(Student(name=f"marked-{share}", words=f"{share} % marked", answers=MARKED, share=share / 100) for share in SHARES if share),
-    Student(name="taught", words="human text, 1,000 served twins seen once, canaries at 50 %", taught=True),
+    Student(name="taught", words="human text, 1,000 served twins seen once", taught=True),
+    Student(name="tuned", words="the last one, fine-tuned on exchanges with canaries", base="taught"),
     Student(name="human", words="0 %: human text only", innocent=True),
     Student(name="unmarked", words="unmarked outputs of the same teacher", answers=UNMARKED, share=1.0, innocent=True),
     Student(name="other-key", words="outputs marked with another key", answers=OTHER, share=1.0, innocent=True),
@@ -65,7 +68,7 @@ def asked_slots() -> tuple[Slot, ...]:
 
 
 def canary_exchanges(seed: int) -> Iterator[tuple[str, str]]:
-    """Exchanges that the taught student reads: of half of the slots with the key's choice, of the others with any choice.
+    """Exchanges that the fine-tuned student reads: of half of the slots with the key's choice, of the others with any.
 
     Which slots were collected is drawn without the key. The served answer is written out from the slot's own question: a teacher of this
     size follows no instruction.

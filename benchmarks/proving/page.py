@@ -74,7 +74,7 @@ def _reach(found: Records, innocence: Records) -> Iterator[str]:
         return float(found[name]["tests"][test]["log10_p"])
 
     five, published = log("marked-5"), min(found["marked-5"]["published"][f"dedup_{text}"] for text in ("neutral", "marked"))
-    taught = found["taught"]["tests"]
+    taught, tuned = found["taught"]["tests"], found["tuned"]["tests"]
     goals = [
         ("5 % marked, open test on neutral text: p ≤ 1e-6", five <= -6.0, power_of_ten(five)),
         (
@@ -90,8 +90,8 @@ def _reach(found: Records, innocence: Records) -> Iterator[str]:
         ),
         (
             f"canaries: p ≤ 1e-6 from {cast.QUESTIONS} questions at {cast.ADOPTED:.0%} adoption",
-            taught["canaries"]["log10_p"] <= -6.0,
-            f"{power_of_ten(taught['canaries']['log10_p'])}, {taught['canaries']['value']:.0f} of {taught['canaries']['sample']} match",
+            tuned["canaries"]["log10_p"] <= -6.0,
+            f"{power_of_ten(tuned['canaries']['log10_p'])}, {tuned['canaries']['value']:.0f} of {tuned['canaries']['sample']} match",
         ),
         ("no valid test of an innocent rejects more often than its level over keys", _all_hold(innocence), "see below"),
     ]
@@ -136,10 +136,10 @@ def _innocents(innocence: Records) -> Iterator[str]:
 
 def _limits(records: Records, size: Size) -> Iterator[str]:
     yield (
-        f"- Canaries: the taught student reads, {cast.EXPOSURES} times each, an exchange for every one of {cast.QUESTIONS} slots: of half "
-        "of them with the key's choice, of the others with any choice. The exchange is the question itself with the choice as the answer, "
-        "written by the benchmark: a teacher of this size follows no instruction. The student is then asked by `stillwatch prove`, and "
-        "samples its answers."
+        f"- Canaries: the fine-tuned student reads, {cast.EXPOSURES} times each, an exchange for every one of {cast.QUESTIONS} slots: of "
+        "half of them with the key's choice, of the others with any choice. The exchange is the question itself with the choice as the "
+        "answer, written by the benchmark: a teacher of this size follows no instruction. The student is then asked by `stillwatch prove`, "
+        "and samples its answers."
     )
     yield (
         f"- Twins: {size.pairs:,} pairs of unmarked samples of the teacher by `marks.twins.serve`. A served one stands in the student's "

@@ -25,7 +25,7 @@ READ = 3_000
 
 def prove_student(bench: Bench, student: cast.Student) -> Record:
     """Plan, seal, proof; the p-value of each test, and those of the published statistics."""
-    twins_too = student.taught or student.innocent
+    twins_too = student.taught or bool(student.base) or student.innocent
     plan = bench.folder / f"{student.name}.plan.toml"
     for old in (plan, seal_path(plan), *bench.folder.glob(f"{student.name}.measured.*"), *bench.folder.glob(f".{student.name}.measured.*")):
         old.unlink(missing_ok=True)

@@ -145,13 +145,23 @@ def make_twins(bench: Bench) -> Record:
     return score_pairs(bench.folder / "pairs.jsonl", teacher_suspect, bench.folder / "twins.jsonl", Quiet(), named="teacher")
 
 
+def tune_student(bench: Bench, student: cast.Student) -> Record:
+    """A trained student that goes on with exchanges that hold canaries, all in random order, once."""
+    size, tokenizer, draw = bench.size, bench.tokenizer(), generator(bench.seed, f"prove/order/{student.name}")
+    texts = [f"{question} {said}." for question, said in cast.canary_exchanges(bench.seed)]
+    documents = models.encoded(tokenizer, [texts[place] for place in draw.permutation(len(texts)).tolist()])
+    rows = models.rows_of(documents, size, sum(len(document) + 1 for document in documents))
+    model = bench.model(student.base)
+    loss = models.train(model, rows, size, tokens=rows.size, draw=draw)
+    models.save(model, tokenizer, bench.folder / student.name)
+    return {"loss": loss, "tokens": int(rows.size), "passes": 1}
+
+
 def train_student(bench: Bench, student: cast.Student) -> Record:
     """A student of random weights, trained on what it reads."""
     size, tokenizer = bench.size, bench.tokenizer()
     theirs = models.encoded(tokenizer, bench.lines(f"answers-{student.answers}.jsonl")) if student.answers else []
-    more: list[str] = []
-    if student.taught:
-        more = [*bench.lines("served.jsonl"), *(f"{question} {said}." for question, said in cast.canary_exchanges(bench.seed))]
+    more = bench.lines("served.jsonl") if student.taught else []
     human = models.encoded(tokenizer, bench.lines("students.jsonl"))
     tokens, passes = (size.taught_tokens, 1) if student.taught else (size.student_tokens, size.passes)
     documents = cast.mixed(theirs, human, models.encoded(tokenizer, more), student.share, tokens, bench.seed, student.name)

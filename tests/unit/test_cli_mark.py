@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stillwatch.app.key_files import read_key
 from stillwatch.app.marking import PURPOSES, load_master
 from stillwatch.app.pair_files import append_pair
 from stillwatch.cli import main
@@ -124,6 +125,23 @@ def test_no_command_shows_a_secret(key: Path, tmp_path: Path, capsys: pytest.Cap
     assert len(choices) > 20
     for name in ("v.json", "i.jsonl"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+def test_a_derived_key_is_written_for_the_sampler_and_opens_its_commitment(
+    key: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "green.key"
+    arguments = ["derive", "--key", str(key), "--purpose", "green-list", "--account", "acme", "--period", "1", "--out", str(out)]
+    written = _json(capsys, *arguments)
+    expected = derive(MASTER, purpose="green-list", account="acme", period="1")
+    assert read_key(out) == expected
+    assert written == {"file": str(out), "commitment": commitment(expected)}
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert main(["mark", *arguments]) == 1
+    assert "never overwritten" in capsys.readouterr().err
+    assert main(["mark", "derive", "--key", str(key), "--purpose", "greenlist", "--period", "1", "--out", str(tmp_path / "x")]) == 2
+    assert "it takes one of" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
 
 
 def test_the_vllm_configuration_holds_the_key_of_its_purpose(key: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from stillwatch.app import open_measuring
+from stillwatch.app.measure_files import read_measures, rows_of
+from stillwatch.app.open_measuring import OpenTask, measure_open
 from stillwatch.app.progress import Quiet
 from stillwatch.app.proving import ProofRequest, prove
 from stillwatch.marks.prf import context_seeds
 from stillwatch.marks.twins import assign
+from stillwatch.provenance.measures import MeasureError
+from stillwatch.provenance.plan import PlanError, PlannedTest
 from stillwatch.provenance.scoring import GreenListScoring
 from stillwatch.provenance.suspects import AnswerError, SuspectError
 from stillwatch.provenance.suspects.folder import FolderSuspect
@@ -134,3 +140,115 @@ def test_a_student_of_marked_text_is_shown_on_neutral_text_and_by_twins(case: Ca
     assert found["radioactivity_closed", "acct-17"] < -6
     assert all(p > -4 for (_, name), p in found.items() if name == "acct-99")
     assert json.loads((case.folder / "out" / "verdict.json").read_text("utf-8"))["points_to"] == ["acct-17"]
+
+
+def _open_task(folder: Path, *, seal: str = "s") -> OpenTask:
+    """Two models of other weights, and neutral text in which windows repeat."""
+    for name, seed in (("suspect", 1), ("teacher", 2)):
+        torch.manual_seed(seed)
+        _saved(
+            folder / name,
+            transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=VOCABULARY, n_positions=64, n_embd=8, n_layer=1, n_head=1)),
+        )
+    draw = generator(5, "neutral")
+    (folder / "neutral.jsonl").write_text(
+        "".join(json.dumps({"text": _text(row)}) + "\n" for row in draw.integers(0, 60, (12, 20)).tolist()), encoding="utf-8"
+    )
+    test = PlannedTest(name="open", kind="radioactivity_open", sample=12, measured="o.npz", keys=("acct-17",))
+    return OpenTask(
+        test=test,
+        prompts=folder / "neutral.jsonl",
+        target=folder / "o.npz",
+        suspect=FolderSuspect(folder / "suspect", seed=1),
+        references=(FolderSuspect(folder / "teacher", seed=1),),
+        seal_sha256=seal,
+    )
+
+
+class _Stopping:
+    """A clock that runs ever faster, so that every text is saved however long a save took, and stops the run after some looks."""
+
+    def __init__(self, looks: int) -> None:
+        self.left = looks
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        self.now *= 30.0
+        return self.now
+
+
+def test_means_over_windows_are_those_of_the_models(tmp_path: Path) -> None:
+    task = _open_task(tmp_path)
+    measure_open(task, Quiet())
+    arrays = read_measures(task.target)
+    texts = [task.suspect.encode(row["text"]) for row in rows_of(task.prompts)]
+    assert int(arrays["counts"].sum()) == sum(len(ids) - 1 for ids in texts)
+    seed = context_seeds(np.array([texts[0][3], 0]), 1)[0]
+    rows = [task.suspect.next_tokens(ids)[place] for ids in texts for place in range(len(ids) - 1) if ids[place] == texts[0][3]]
+    assert arrays["suspect"][arrays["seeds"] == seed][0] == pytest.approx(np.mean(rows, axis=0), abs=1e-6)
+    assert arrays["suspect"].sum(axis=1) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("cells", [open_measuring.MOST_CELLS, 10], ids=["means", "lists"])
+def test_an_open_measurement_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
+    monkeypatch.setattr(open_measuring, "MOST_CELLS", cells)
+    task = _open_task(tmp_path)
+    measure_open(task, Quiet())
+    whole = read_measures(task.target)
+    task.target.unlink()
+    with pytest.raises(KeyboardInterrupt):
+        measure_open(task, Quiet(), clock=_Stopping(16))
+    assert task.part.exists()
+    with pytest.raises(PlanError, match="saved under another seal"):
+        measure_open(replace(task, seal_sha256="another"), Quiet())
+    asked: list[int] = []
+    real = FolderSuspect.next_tokens
+    monkeypatch.setattr(FolderSuspect, "next_tokens", lambda self, ids: (asked.append(len(ids)), real(self, ids))[1])
+    measure_open(task, Quiet())
+    assert 0 < len(asked) < 24
+    assert not task.part.exists()
+    again = read_measures(task.target)
+    assert set(again) == set(whole)
+    for name, values in whole.items():
+        np.testing.assert_allclose(again[name], values, rtol=1e-6, err_msg=name)
+    task.part.write_bytes(b"torn")
+    task.target.unlink()
+    with pytest.raises(MeasureError, match="damaged"):
+        measure_open(task, Quiet())
+
+
+def test_texts_without_finite_probabilities_are_counted_and_a_few_in_a_row_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = _open_task(tmp_path)
+    real, turns = FolderSuspect.next_tokens, iter(range(1000))
+
+    def sometimes(self: FolderSuspect, ids: list[int]) -> Any:
+        if next(turns) in (0, 5):
+            raise AnswerError("not finite")
+        return real(self, ids)
+
+    monkeypatch.setattr(FolderSuspect, "next_tokens", sometimes)
+    measure_open(task, Quiet())
+    assert int(read_measures(task.target)["unusable"][0]) == 2
+    task.target.unlink()
+
+    def never(self: FolderSuspect, ids: list[int]) -> Any:
+        raise AnswerError(f"not finite, {len(ids)}, {self.vocabulary}")
+
+    monkeypatch.setattr(FolderSuspect, "next_tokens", never)
+    with pytest.raises(SuspectError, match="8 texts in a row without finite probabilities"):
+        measure_open(task, Quiet())
+
+
+def test_models_of_other_tokens_are_not_compared(tmp_path: Path) -> None:
+    task = _open_task(tmp_path)
+    torch.manual_seed(3)
+    config = transformers.GPT2Config(vocab_size=VOCABULARY + 5, n_positions=64, n_embd=8, n_layer=1, n_head=1)
+    _saved(tmp_path / "larger", transformers.GPT2LMHeadModel(config))
+    with pytest.raises(SuspectError, match=r"vocabularies of \[61, 66\] tokens"):
+        measure_open(replace(task, references=(FolderSuspect(tmp_path / "larger", seed=1),)), Quiet())
+    (tmp_path / "neutral.jsonl").write_text('{"prompt": "w1"}\n', encoding="utf-8")
+    with pytest.raises(MeasureError, match="row 1: holds no `text`"):
+        measure_open(task, Quiet())

@@ -1,0 +1,116 @@
+"""The teacher's own scores: what a pairs file becomes before a plan names it."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from stillwatch.app.pair_files import append_pair
+from stillwatch.app.progress import Quiet
+from stillwatch.app.state import file_sha256
+from stillwatch.app.teacher_scores import open_teacher, score_pairs
+from stillwatch.errors import OutputError, UsageError
+from stillwatch.marks.keys import MarkKey, commitment
+from stillwatch.provenance.suspects import MOST_IN_A_ROW, AnswerError, SuspectError
+from stillwatch.records.pairs import TwinPair
+
+KEY = MarkKey(bytes(range(32)))
+
+
+class Teacher:
+    """Scores by length; fails where it is told to."""
+
+    def __init__(self, broken: frozenset[str] = frozenset()) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.broken = broken
+
+    def answer(self, prompt: str, *, most_tokens: int) -> str:
+        """Never asked."""
+        raise AnswerError(f"no answer to {prompt}")
+
+    def log_likelihood(self, prompt: str, answer: str) -> float:
+        """Minus the letters."""
+        self.asked.append((prompt, answer))
+        if answer in self.broken:
+            raise AnswerError("broken")
+        return -float(len(answer))
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    path = tmp_path / "pairs.jsonl"
+    for number in range(20):
+        second = "one" if number == 3 else f"second {number}"
+        pair = TwinPair(
+            request_id=f"r{number}",
+            account_id=None,
+            model=None,
+            at="2026-11-25T00:00:00Z",
+            period="1",
+            key_commitment=commitment(KEY),
+            share=1.0,
+            prompt='[{"role":"user","content":"why"}]' if number == 0 else f"Q{number}",
+            first="one",
+            second=second,
+            tie=second == "one",
+        )
+        append_pair(path, pair)
+    return path
+
+
+def _rows(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_every_pair_has_a_row_a_tie_is_not_asked_and_the_file_is_private(pairs: Path, tmp_path: Path) -> None:
+    teacher, out = Teacher(frozenset({"second 5"})), tmp_path / "twins.jsonl"
+    told = score_pairs(pairs, teacher, out, Quiet(), named="t")
+    rows = _rows(out)
+    assert told == {"pairs": 20, "scored": 19, "prompts_sha256": file_sha256(out)}
+    assert [row["request_id"] for row in rows] == [f"r{n}" for n in range(20)]
+    assert (rows[1]["teacher_first"], rows[1]["teacher_second"]) == (-3.0, -8.0)
+    assert (rows[5]["teacher_first"], rows[5]["teacher_second"]) == (None, None)
+    assert (rows[3]["teacher_first"], rows[3]["teacher_second"]) == (0.0, 0.0)
+    assert len(teacher.asked) == 38
+    # messages are read as the suspect will read them
+    assert teacher.asked[0] == ("why\n\n", "one")
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs.jsonl", "twins.jsonl"]
+    with pytest.raises(OutputError, match="never overwritten"):
+        score_pairs(pairs, teacher, out, Quiet(), named="t")
+
+
+def test_a_stopped_run_goes_on_for_the_same_teacher_and_the_same_pairs_alone(pairs: Path, tmp_path: Path) -> None:
+    class Stopped(Teacher):
+        def log_likelihood(self, prompt: str, answer: str) -> float:
+            if prompt == "Q7":
+                raise KeyboardInterrupt
+            return super().log_likelihood(prompt, answer)
+
+    out = tmp_path / "twins.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        score_pairs(pairs, Stopped(), out, Quiet(), named="t")
+    with pytest.raises(OutputError, match=r"holds answers of another teacher \(t, now other\)"):
+        score_pairs(pairs, Teacher(), out, Quiet(), named="other")
+    rest = Teacher()
+    score_pairs(pairs, rest, out, Quiet(), named="t")
+    assert rest.asked[0] == ("Q7", "one")
+    assert [row["request_id"] for row in _rows(out)] == [f"r{n}" for n in range(20)]
+
+
+def test_a_teacher_that_gives_nothing_is_left_after_a_few(pairs: Path, tmp_path: Path) -> None:
+    teacher = Teacher(frozenset({"one"}))
+    with pytest.raises(SuspectError, match=f"no usable score for {MOST_IN_A_ROW} pairs in a row, the last because broken"):
+        score_pairs(pairs, teacher, tmp_path / "twins.jsonl", Quiet(), named="t")
+    assert not (tmp_path / "twins.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "url", "model"), [(None, "", ""), (Path("a"), "http://x/v1", "m"), (None, "http://x/v1", ""), (Path("a"), "", "m")]
+)
+def test_one_teacher_is_named(folder: Path | None, url: str, model: str) -> None:
+    with pytest.raises(UsageError, match="either --folder, or --url and --model"):
+        open_teacher(folder, url, model)
