@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= demo-out
+BENCH_PROVE ?= --split confirm
 BENCH_CAMPAIGNS ?= --split tune --seeds 1
 # numba leaves compiled kernels behind; keep them in one place that `make clean` knows
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
-.PHONY: help demo test check types quick-tests calibrate test-spark test-models bench bench-real bench-campaigns bench-screen clean format
+.PHONY: help demo test check types quick-tests calibrate test-spark test-models bench bench-real bench-campaigns bench-screen bench-prove clean format
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -68,6 +69,9 @@ bench-campaigns: .venv/.dev ## many hidden campaigns against nine other detector
 
 bench-screen: .venv/.dev ## speed and error rates of screening; results into benchmarks/SCREEN.md
 	$(BIN)/python benchmarks/screen.py
+
+bench-prove: .venv/.models ## a teacher, students and innocents trained here and proved; results into benchmarks/PROVE.md (under 40 minutes on two cores)
+	OMP_NUM_THREADS=1 PYTHONPATH=benchmarks $(BIN)/python -m proving $(BENCH_PROVE)
 
 format: .venv/.dev
 	$(BIN)/ruff format .

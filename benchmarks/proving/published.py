@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from stillwatch.stats.exact import log10_binomial_tail
 Documents = Sequence[Sequence[int]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Reading:
     """What a suspect predicts over documents.
 
@@ -35,6 +36,16 @@ class Reading:
     seeds: np.ndarray
     tokens: np.ndarray
     first: np.ndarray
+
+    @cached_property
+    def every(self) -> tuple[np.ndarray, np.ndarray]:
+        """Distinct pairs [m, 2] and how often each stands there."""
+        return np.unique(np.column_stack([self.seeds, self.tokens.astype(np.uint64)]), axis=0, return_counts=True)
+
+    @cached_property
+    def once(self) -> np.ndarray:
+        """[m, 2] distinct pairs of windows that are new to their document."""
+        return np.unique(np.column_stack([self.seeds, self.tokens.astype(np.uint64)])[self.first], axis=0)
 
 
 def read(model: Any, documents: Documents, size: Size) -> Reading:
@@ -61,12 +72,13 @@ def read(model: Any, documents: Documents, size: Size) -> Reading:
 
 def naive(key: MarkKey, reading: Reading) -> tuple[float, int]:
     """log10 p of the binomial over every position, and how many there are. Not valid: repeats share one draw of the key."""
-    green = is_green(key, reading.seeds, reading.tokens, GAMMA)
-    return log10_binomial_tail(int(green.sum()), green.size, GAMMA), green.size
+    pairs, times = reading.every
+    green = int(times[is_green(key, pairs[:, 0], pairs[:, 1], GAMMA)].sum())
+    return log10_binomial_tail(green, int(times.sum()), GAMMA), int(times.sum())
 
 
 def deduplicated(key: MarkKey, reading: Reading) -> tuple[float, int]:
     """log10 p of the binomial over distinct (window, likeliest token) pairs of windows new to their document, and how many there are."""
-    pairs = np.unique(np.column_stack([reading.seeds, reading.tokens.astype(np.uint64)])[reading.first], axis=0)
+    pairs = reading.once
     green = is_green(key, pairs[:, 0], pairs[:, 1], GAMMA)
     return log10_binomial_tail(int(green.sum()), green.size, GAMMA), green.size

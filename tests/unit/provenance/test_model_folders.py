@@ -89,8 +89,30 @@ def test_weights_that_give_no_numbers_and_torn_files_are_said_so(tmp_path: Path)
         suspect.log_likelihood("w1", " w2")
     with pytest.raises(AnswerError, match="not finite"):
         suspect.next_tokens([1, 2])
+    with pytest.raises(AnswerError, match="the model fails on a text"):
+        suspect.answer("w1", most_tokens=3)
     (tmp_path / "model.safetensors").write_bytes(b"torn")
     with pytest.raises(SuspectError, match="cannot be loaded"):
+        FolderSuspect(tmp_path, seed=1)
+
+
+def test_a_tokenizer_of_ids_that_the_model_lacks_costs_the_unit(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    _saved(tmp_path, transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=10, n_positions=64, n_embd=8, n_layer=1, n_head=1)))
+    suspect = FolderSuspect(tmp_path, seed=1)
+    for ask in (
+        lambda: suspect.log_likelihood("w1", " w40"),
+        lambda: suspect.next_tokens([1, 40]),
+        lambda: suspect.answer("w40", most_tokens=2),
+    ):
+        with pytest.raises(AnswerError, match="the model fails on a text"):
+            ask()
+
+
+def test_an_adapter_that_names_another_model_is_refused(tmp_path: Path) -> None:
+    _saved(tmp_path, _model())
+    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "/somewhere/else"}', encoding="utf-8")
+    with pytest.raises(SuspectError, match="merge the adapter"):
         FolderSuspect(tmp_path, seed=1)
 
 

@@ -108,13 +108,25 @@ def test_answers_and_likelihoods_are_read_and_the_key_goes_with_them(server: Ser
         (chat(None), "no text"),
         (chat("   "), "no text"),
         (chat("x", finish_reason=None), "cut off"),
+        (chat("x\ud800"), "lone surrogate"),
         ({"model": "m", "choices": []}, "exactly one choice"),
         ({"model": "m", "choices": "x"}, "exactly one choice"),
         (b"<html>", "not JSON"),
         (b"[1]", "no object"),
         (b"[" * 100_000, "not JSON"),
     ],
-    ids=["another model", "null", "blank", "no reason to end", "no choice", "choices of text", "a page", "a list", "deep"],
+    ids=[
+        "another model",
+        "null",
+        "blank",
+        "no reason to end",
+        "half a character",
+        "no choice",
+        "choices of text",
+        "a page",
+        "a list",
+        "deep",
+    ],
 )
 def test_an_answer_that_cannot_be_used_says_why(server: Server, given: Any, words: str) -> None:
     server.answer = lambda *_: given
@@ -131,6 +143,7 @@ def test_an_answer_that_cannot_be_used_says_why(server: Server, given: Any, word
         (echo("abcde", 0.1), "above 0"),
         (echo("abcde", None), "missing"),
         (echo("abcde", True), "missing"),
+        (echo("abcde", -(10**400)), "not finite"),
         ({"model": "m", "choices": [{"text": "abcde", "logprobs": None}]}, "logprobs = false"),
         ({"model": "m", "choices": [{"text": "abcde", "logprobs": {"tokens": []}}]}, "lack token_logprobs"),
         (
@@ -141,8 +154,27 @@ def test_an_answer_that_cannot_be_used_says_why(server: Server, given: Any, word
             {"model": "m", "choices": [{"text": "abcde", "logprobs": {"tokens": ["xx"], "token_logprobs": [-1], "text_offset": [2]}}]},
             "do not add up",
         ),
+        (
+            {
+                "model": "m",
+                "choices": [{"text": "abcde", "logprobs": {"tokens": ["ab", "cde"], "token_logprobs": [-9, -1], "text_offset": [3, 2]}}],
+            },
+            "offsets are not those",
+        ),
     ],
-    ids=["other text", "nan", "positive", "null", "a flag", "none", "no numbers", "too few", "other tokens"],
+    ids=[
+        "other text",
+        "nan",
+        "positive",
+        "null",
+        "a flag",
+        "beyond doubles",
+        "none",
+        "no numbers",
+        "too few",
+        "other tokens",
+        "other offsets",
+    ],
 )
 def test_log_probabilities_that_contradict_themselves_are_refused(server: Server, given: Any, words: str) -> None:
     server.answer = lambda *_: given

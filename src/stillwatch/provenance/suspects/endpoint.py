@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, cast
 
 from stillwatch.provenance.suspects import AnswerError
@@ -41,6 +43,8 @@ class EndpointSuspect:
         text = cast("dict[str, Any]", message).get("content") if isinstance(message, dict) else None
         if not isinstance(text, str) or not text.strip():
             raise AnswerError("an answer holds no text; it is left out")
+        if _has_lone_surrogate(text):
+            raise AnswerError("an answer holds half of a character (a lone surrogate), so it is no text; it is left out")
         if len(text) > LONGEST_TEXT:
             raise AnswerError(f"an answer has {len(text):,} characters, at most {LONGEST_TEXT:,} were expected; it is left out")
         if not isinstance(choice.get("finish_reason"), str):
@@ -63,6 +67,9 @@ class EndpointSuspect:
             raise AnswerError(f"{len(tokens)} tokens, {len(numbers)} log-probabilities, {len(offsets)} offsets; the pair is left out")
         if "".join(str(token) for token in tokens)[: len(text)] != text:
             raise AnswerError("the echoed tokens do not add up to the text that was sent; the pair is left out")
+        starts = accumulate((len(str(token)) for token in tokens), initial=0)
+        if any(offset != start for offset, start in zip(offsets, starts, strict=False)):
+            raise AnswerError("the echoed offsets are not those of the echoed tokens; the pair is left out")
         ours = [number for number, offset in zip(numbers, offsets, strict=True) if _within(offset, len(prompt), len(text))]
         if not ours or not all(_is_log_probability(number) for number in ours):
             raise AnswerError("a log-probability is missing, above 0 or not finite; the pair is left out")
@@ -90,4 +97,13 @@ def _within(offset: object, start: int, end: int) -> bool:
 
 
 def _is_log_probability(number: object) -> bool:
-    return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number) and number <= 0.0
+    # compared and not converted: a whole number beyond doubles raises where it is converted
+    return isinstance(number, int | float) and not isinstance(number, bool) and -sys.float_info.max <= number <= 0.0
+
+
+def _has_lone_surrogate(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from stillwatch.errors import MissingExtraError
 from stillwatch.provenance.suspects import AnswerError, SuspectError
 
 _PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".h5", ".msgpack"})
+_ADAPTER = "adapter_config.json"
 _LARGEST_CONFIG = 10_000_000
 
 
@@ -32,6 +34,8 @@ def check_folder(folder: Path) -> None:
         raise SuspectError(message)
     if not any(path.suffix == ".safetensors" for path in names):
         raise SuspectError(f"{folder}: holds no *.safetensors file; only safetensors are read")
+    if any(path.name == _ADAPTER for path in names):
+        raise SuspectError(f"{folder}: holds {_ADAPTER}, which names another model to be loaded; merge the adapter into its model first")
     _check_config(folder / "config.json")
 
 
@@ -97,7 +101,7 @@ class FolderSuspect:
         if not ids:
             raise AnswerError("a prompt has no token; it is left out")
         given = self._torch.tensor([ids])
-        with self._torch.no_grad():
+        with self._torch.no_grad(), _failing():
             made = self._model.generate(
                 given,
                 attention_mask=self._torch.ones_like(given),
@@ -131,9 +135,18 @@ class FolderSuspect:
         return np.exp(logs)
 
     def _log_probabilities(self, ids: list[int]) -> NDArray[np.float64]:
-        with self._torch.no_grad():
+        with self._torch.no_grad(), _failing():
             logits = self._model(self._torch.tensor([ids])).logits[0].double()
         return self._torch.log_softmax(logits, dim=-1).numpy()
+
+
+@contextmanager
+def _failing() -> Generator[None]:
+    """What a model raises on a text, such as for token ids that it has no weights for, or when it draws from no numbers, costs the unit."""
+    try:
+        yield
+    except (IndexError, RuntimeError, ValueError) as error:
+        raise AnswerError(f"the model fails on a text ({type(error).__name__}: {str(error)[:200]}); it is left out") from None
 
 
 def listed(probabilities: list[NDArray[np.float64]], most: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
