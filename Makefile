@@ -7,7 +7,7 @@ BENCH_CAMPAIGNS ?= --split tune --seeds 1
 # numba leaves compiled kernels behind; keep them in one place that `make clean` knows
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
-.PHONY: help demo test check types quick-tests calibrate test-spark test-models bench bench-real bench-campaigns bench-screen bench-prove clean format
+.PHONY: help demo test check types quick-tests calibrate test-spark test-models bench bench-real bench-campaigns bench-screen bench-prove bench-ledger clean format
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -57,9 +57,10 @@ test-spark: .venv/.spark ## the contract suite on PySpark in local mode (needs J
 test-models: .venv/.models ## watermarks and model folders on torch and transformers (a build without an accelerator is enough)
 	$(BIN)/python -m pytest tests/unit/marks/test_processors.py tests/unit/provenance/test_model_folders.py
 
-bench: .venv/.dev ## speed and memory of a whole scan against the floor, and of screening; results into benchmarks/RESULTS.md and SCREEN.md
+bench: .venv/.dev ## speed and memory of a whole scan against the floor, of screening and of the evidence log; results into benchmarks/RESULTS.md, SCREEN.md and LEDGER.md
 	$(BIN)/python benchmarks/scan.py
 	$(BIN)/python benchmarks/screen.py
+	$(BIN)/python benchmarks/ledger.py
 
 bench-real: .venv/.dev ## a campaign hidden in real conversations, where the public corpora lie beside the project
 	$(BIN)/python benchmarks/real_log.py
@@ -72,6 +73,9 @@ bench-screen: .venv/.dev ## speed and error rates of screening; results into ben
 
 bench-prove: .venv/.models ## a teacher, students and innocents trained here and proved; results into benchmarks/PROVE.md (under 40 minutes on two cores)
 	OMP_NUM_THREADS=1 PYTHONPATH=benchmarks $(BIN)/python -m proving $(BENCH_PROVE)
+
+bench-ledger: .venv/.dev ## speed of the evidence log; results into benchmarks/LEDGER.md
+	$(BIN)/python benchmarks/ledger.py
 
 format: .venv/.dev
 	$(BIN)/ruff format .

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from stillwatch.records.evidence import ACTS
 from stillwatch.records.findings import Finding, Run
 from stillwatch.records.pairs import TwinPair
 from stillwatch.records.screening import DOCUMENTS, SOURCES, Screening, ShareEstimate
@@ -129,6 +130,11 @@ def _parameter(parameter: Any) -> tuple[str, str, str]:
     return ", ".join(f"`{name}`" for name in shown), "required" if parameter.required else default, parameter.help or ""
 
 
+def evidence_records() -> str:
+    """A table of fields for every kind of record in the evidence log."""
+    return "".join(f"\n### {kind}\n\n{inspect.getdoc(record).splitlines()[0]}\n\n{record_table(record)}" for kind, record in ACTS.items())
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "exchanges": lambda: column_table([column for column in EXCHANGES.columns if not column.name.endswith("_text")]),
     "sketches": lambda: column_table(SKETCH_COLUMNS),
@@ -144,6 +150,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "sources": lambda: column_table(SOURCES.columns),
     "screening": lambda: record_table(Screening),
     "share-estimate": lambda: record_table(ShareEstimate),
+    "evidence-records": evidence_records,
     "readers": reader_matrix,
     "features": feature_table,
     "signals": signal_tables,

@@ -72,3 +72,8 @@ def suspect_key_line() -> str | None:
 def teacher_key_line() -> str | None:
     """What STILLWATCH_TEACHER_KEY holds: the bearer token of the marked model's own endpoint; None where it is not set. A secret."""
     return os.environ.get("STILLWATCH_TEACHER_KEY") or None
+
+
+def log_key_line() -> str | None:
+    """What STILLWATCH_LOG_KEY holds: the lines of a log's key file; None where it is not set. A secret."""
+    return os.environ.get("STILLWATCH_LOG_KEY") or None

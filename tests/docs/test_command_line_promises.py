@@ -12,7 +12,23 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("ibis", "duckdb", "pyarrow", "numpy", "scipy", "numba", "matplotlib", "igraph", "jinja2", "pyspark", "torch", "transformers")
+HEAVY = (
+    "ibis",
+    "duckdb",
+    "pyarrow",
+    "numpy",
+    "scipy",
+    "numba",
+    "matplotlib",
+    "igraph",
+    "jinja2",
+    "pyspark",
+    "torch",
+    "transformers",
+    "cryptography",
+    "rfc8785",
+    "sqlite3",
+)
 COMES_WITH = {"duckdb": "ibis-framework", "markupsafe": "jinja2"}
 """Modules that a declared distribution brings along and that are part of its interface."""
 
@@ -65,7 +81,8 @@ def test_the_makefile_has_every_target_that_the_pages_name(root: Path, pages: di
 def test_every_library_that_the_source_imports_is_declared_by_the_package(root: Path, sources: dict[str, str]) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     declared = {re.split(r"[\[<>=~ ]", need)[0].lower() for need in project["dependencies"]}
-    extras = {re.split(r"[\[<>=~ ]", need)[0].lower() for extra in ("spark", "models") for need in project["optional-dependencies"][extra]}
+    needs = [need for extra in ("spark", "models", "anchors") for need in project["optional-dependencies"][extra]]
+    extras = {re.split(r"[\[<>=~ ]", need)[0].lower().replace("-", "_") for need in needs}
     imported = {
         name
         for source in sources.values()

@@ -14,6 +14,7 @@ from stillwatch.app.measure_files import read_measures
 from stillwatch.app.measuring import measure, open_suspect
 from stillwatch.app.plan_files import check_prompts, open_keys, read_plan, read_seal, seal_path
 from stillwatch.app.progress import Progress
+from stillwatch.app.recording import Recorder
 from stillwatch.app.state import file_sha256, write_text
 from stillwatch.errors import OutputError, UsageError
 from stillwatch.marks.keys import MarkKey, MasterSecret
@@ -38,20 +39,23 @@ class ProofRequest:
         out: folder of the verdict.
         master: for keys that are derived; None where all have files.
         endpoint_key: bearer token of the suspect's endpoint; empty: none.
+        recorder: the evidence log that the plan is recorded in before the suspect is asked, and the verdict after; None: no log.
     """
 
     plan: Path
     out: Path
     master: MasterSecret | None = None
     endpoint_key: str = field(default="", repr=False)
+    recorder: Recorder | None = None
 
 
-def proof_request(plan: Path, *, out: Path, key: Path | None) -> ProofRequest:
+def proof_request(plan: Path, *, out: Path, key: Path | None, recorder: Recorder | None = None) -> ProofRequest:
     """A request with its secrets: the master secret from a file or the environment where the plan needs one, the endpoint's token."""
     from stillwatch.app.marking import load_master
 
     derived = any(not planned.file for planned in read_plan(plan).keys)
-    return ProofRequest(plan=plan, out=out, master=load_master(key) if derived else None, endpoint_key=suspect_key_line() or "")
+    master = load_master(key) if derived else None
+    return ProofRequest(plan=plan, out=out, master=master, endpoint_key=suspect_key_line() or "", recorder=recorder)
 
 
 def prove(request: ProofRequest, progress: Progress, *, now: datetime) -> Verdict:
@@ -73,12 +77,15 @@ def prove(request: ProofRequest, progress: Progress, *, now: datetime) -> Verdic
 def _proved(plan: Plan, sealed: Seal, request: ProofRequest, progress: Progress, *, now: datetime) -> Verdict:
     check_prompts(plan, request.plan)
     keys = open_keys(plan, request.plan, request.master)
+    planned = request.recorder.plan(plan, sealed) if request.recorder else 0
     suspect = open_suspect(plan, request.plan, key=request.endpoint_key)
     if suspect is not None:
         measure(plan, request.plan, suspect, progress)
     found, ranks, inputs = _tested(plan, request.plan, keys, progress)
     concluded = verdict(plan, sealed, found, ranks, made_at=now, inputs=inputs, version=__version__)
     _write(request.out, concluded)
+    if request.recorder:
+        request.recorder.verdict(concluded, request.out, planned)
     return concluded
 
 

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from stillwatch import __version__
+from stillwatch.cli.log import log as log_commands
 from stillwatch.cli.mark import mark
 from stillwatch.cli.output import new_console, print_json
 from stillwatch.cli.prove import prove
-from stillwatch.cli.running import FAILED, FOUND, INTERRUPTED, STOPPED_WORDS, WRONG_USAGE, noted, progress, stoppable
+from stillwatch.cli.running import FAILED, FOUND, INTERRUPTED, STOPPED_WORDS, WRONG_USAGE, noted, progress, recorder_of, stoppable
 from stillwatch.cli.screen import screen
 from stillwatch.errors import StillwatchError, StoppedError, UsageError
 
 if TYPE_CHECKING:
+    from stillwatch.app.request import ScanRequest
     from stillwatch.records.findings import Report
 
 TACTICS = "fixed_prompt, dealt_list, reasoning_elicitation, relay, store_and_replay, grading_and_cleaning, heavy_account, probe_then_scale"
@@ -44,6 +46,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(mark, name="mark")
+app.add_typer(log_commands, name="log")
 app.command()(prove)
 app.command()(screen)
 
@@ -63,6 +66,8 @@ FailOn = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be read and which signals would be silent; write nothing.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw; recorded in run.json.")]
+Log = Annotated[Path | None, typer.Option("--log", help="Evidence log that the run and its findings are recorded in.")]
+LogKey = Annotated[Path | None, typer.Option("--log-key", help="Its private key file; default: the variable STILLWATCH_LOG_KEY.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")]
 
 
@@ -92,6 +97,8 @@ def scan(
     resume: Annotated[bool, typer.Option("--resume", help="Keep the finished stages of an interrupted run over the same input.")] = False,
     dry_run: DryRun = False,
     fail_on: FailOn = None,
+    log: Log = None,
+    log_key: LogKey = None,
     as_json: Json = False,
 ) -> None:
     """Scan a provider's logs for campaigns that harvest the model; write a report and its evidence into a folder.
@@ -111,15 +118,25 @@ def scan(
         _print_dry_run(found, format, accounts, out, as_json=as_json)
         return
     from stillwatch.app.running import request_for
-    from stillwatch.app.scanning import scan as run
 
     request = request_for(
         found, accounts=accounts, account_tag=account_tag, format=format, out=out, engine=engine, prices=prices, seed=seed, resume=resume
     )
-    with stoppable(), progress(quiet=as_json) as shown:
-        report = run(request, shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
+    report = _scanned(request, log, log_key, quiet=as_json)
     _print_report(report, out, as_json=as_json)
     _fail_on(report, fail_on)
+
+
+def _scanned(request: ScanRequest, log: Path | None, log_key: Path | None, *, quiet: bool) -> Report:
+    """A scan, which the log is asked about before it begins and told of when it is done."""
+    from stillwatch.app.scanning import scan as run
+
+    recorder = recorder_of(log, log_key)
+    with stoppable(), progress(quiet=quiet) as shown:
+        report = run(request, shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
+        if recorder is not None:
+            shown.note(f"Recorded in {log}: the run is record {recorder.scan(report, request.out)}.")
+    return report
 
 
 @app.command()

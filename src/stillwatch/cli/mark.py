@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stillwatch.cli.output import new_console, print_json
-from stillwatch.cli.running import progress, stoppable
+from stillwatch.cli.running import progress, recorder_of, stoppable
 
 mark = typer.Typer(
     help="Mark what is served, so that training on it can be proved: keys, twins, canaries and watermark configuration.",
@@ -27,11 +27,13 @@ Period = Annotated[str, typer.Option(help="Period of the key, such as 2026-11; t
 Account = Annotated[str | None, typer.Option(help="Account whose answers the key marks; default: one key for all accounts.")]
 NewFile = Annotated[Path, typer.Option("--out", "-o", help="New file with mode 0600; an existing one is never overwritten.")]
 OwnFamilies = Annotated[list[Path] | None, typer.Option("--families", help="Further canary families (TOML), repeatable.")]
+Log = Annotated[Path | None, typer.Option("--log", help="Evidence log that the commitments are recorded in.")]
+LogKey = Annotated[Path | None, typer.Option("--log-key", help="Its private key file; default: the variable STILLWATCH_LOG_KEY.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")]
 
 
 @mark.command()
-def keys(out: NewFile, as_json: Json = False) -> None:
+def keys(out: NewFile, log: Log = None, log_key: LogKey = None, as_json: Json = False) -> None:
     """Make a master secret in a new file that only you may read, and print its commitment.
 
     Every key is derived from it, per purpose, account and period, so this file is all there is to keep, and to lose. The commitment gives
@@ -39,7 +41,10 @@ def keys(out: NewFile, as_json: Json = False) -> None:
     """
     from stillwatch.app.marking import make_master
 
+    recorder = recorder_of(log, log_key)
     commitment = make_master(out)
+    if recorder is not None:
+        recorder.mark_keys([{"purpose": "master", "account": None, "period": None, "commitment": commitment}])
     if as_json:
         print_json({"file": str(out), "commitment": commitment})
         return
@@ -54,6 +59,8 @@ def commit(
     purpose: Annotated[list[str] | None, typer.Option(help="green-list, gumbel, vllm-gumbel, twins or canaries; repeatable.")] = None,
     account: Annotated[list[str] | None, typer.Option(help="Account of a key, repeatable; default: one key for all accounts.")] = None,
     period: Annotated[str | None, typer.Option(help="Period of the keys, such as 2026-11; needed with --purpose.")] = None,
+    log: Log = None,
+    log_key: LogKey = None,
     as_json: Json = False,
 ) -> None:
     """Print commitments: of the master secret, or of the keys for purposes, accounts and a period. No key is printed.
@@ -64,7 +71,10 @@ def commit(
     """
     from stillwatch.app.marking import commitments, load_master
 
+    recorder = recorder_of(log, log_key)
     found = commitments(load_master(key), purposes=purpose or [], accounts=account or [], period=period)
+    if recorder is not None:
+        recorder.mark_keys(found)
     if as_json:
         print_json(found)
         return

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stillwatch.cli.output import new_console, print_json
-from stillwatch.cli.running import progress, stoppable
+from stillwatch.cli.running import progress, recorder_of, stoppable
 
 if TYPE_CHECKING:
+    from stillwatch.app.recording import Recorder
     from stillwatch.records.verdicts import Verdict
 
 _INTERRUPTED = "interrupted; what was measured is kept: run the same command again to go on"
@@ -24,6 +25,12 @@ def prove(
     key: Annotated[
         Path | None,
         typer.Option("--key", help="Master secret, for keys that the plan derives; default: the variable STILLWATCH_MASTER_KEY."),
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option("--log", help="Evidence log: the plan is recorded before the suspect is asked, the verdict after.")
+    ] = None,
+    log_key: Annotated[
+        Path | None, typer.Option("--log-key", help="Its private key file; default: the variable STILLWATCH_LOG_KEY.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")] = False,
 ) -> None:
@@ -38,21 +45,24 @@ def prove(
     stillwatch prove plan.toml --seal
     stillwatch prove plan.toml --key master.key --out verdict
     """
+    recorder = recorder_of(log, log_key)
     if seal:
-        _seal(plan, as_json=as_json)
+        _seal(plan, recorder, as_json=as_json)
         return
     from stillwatch.app.proving import proof_request
     from stillwatch.app.proving import prove as run
 
     with stoppable(_INTERRUPTED), progress(quiet=as_json) as shown:
-        verdict = run(proof_request(plan, out=out, key=key), shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
+        verdict = run(proof_request(plan, out=out, key=key, recorder=recorder), shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
     _print(verdict, out, as_json=as_json)
 
 
-def _seal(plan: Path, *, as_json: bool) -> None:
-    from stillwatch.app.plan_files import seal_path, seal_plan
+def _seal(plan: Path, recorder: Recorder | None, *, as_json: bool) -> None:
+    from stillwatch.app.plan_files import read_plan, seal_path, seal_plan
 
     sealed = seal_plan(plan, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
+    if recorder is not None:
+        recorder.plan(read_plan(plan), sealed)
     if as_json:
         print_json({"seal": str(seal_path(plan)), "plan_sha256": sealed.plan_sha256, "seal_sha256": sealed.seal_sha256})
         return

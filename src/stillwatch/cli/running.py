@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from stillwatch.cli.output import new_console
-from stillwatch.errors import StoppedError
+from stillwatch.errors import StoppedError, UsageError
+
+if TYPE_CHECKING:
+    from stillwatch.app.recording import Recorder
 
 FAILED, WRONG_USAGE, FOUND, INTERRUPTED = 1, 2, 3, 130
 """Exit statuses; 0: done, whatever was found."""
@@ -29,6 +34,17 @@ def stoppable(words: str = STOPPED_WORDS) -> Generator[None]:
         yield
     except (KeyboardInterrupt, StoppedError) as stopped:
         raise StoppedError(f"{words}{noted(stopped)}") from None
+
+
+def recorder_of(log: Path | None, key: Path | None) -> Recorder | None:
+    """The evidence log that a command records in, seen to take it before the command does anything; None where none is named."""
+    if log is None:
+        if key is not None:
+            raise UsageError("--log-key says nothing without --log; name the log as well")
+        return None
+    from stillwatch.app.recording import Recorder
+
+    return Recorder.open(log, key, lambda: datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
 
 
 def noted(error: BaseException) -> str:
