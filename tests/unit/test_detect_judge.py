@@ -53,6 +53,7 @@ def test_p_values_of_honest_accounts_are_no_smaller_than_uniform(level: float) -
 
 
 @pytest.mark.parametrize("accounts", [300, 6_000])
+@pytest.mark.slow
 def test_signals_that_grow_with_volume_accuse_nobody_for_its_volume(accounts: int) -> None:
     """However many accounts: with more of them a baseline is narrower, and an account must still stand in its middle."""
     rng = generator(9, f"volumes of {accounts}")

@@ -222,6 +222,7 @@ def test_the_same_seed_gives_the_same_groups(linked: Callable[[Plan], Linked], p
 
 
 @pytest.mark.parametrize("plan", [POPULAR, TWO_CREWS], ids=["popular phrase", "two crews"])
+@pytest.mark.slow
 def test_the_order_of_the_input_does_not_change_the_groups(linked: Callable[[Plan], Linked], plan: Plan) -> None:
     first, turned = linked(plan), _linked(plan, turned=True)
     assert sorted(group.entity_id for group in first.groups) == sorted(group.entity_id for group in turned.groups)
@@ -233,6 +234,7 @@ def test_the_order_of_the_input_does_not_change_the_groups(linked: Callable[[Pla
         assert group.p_value == pytest.approx(other.p_value)
 
 
+@pytest.mark.slow
 def test_a_carrier_with_a_tiny_share_is_pruned() -> None:
     """A customer pasted the campaign's instruction a few times."""
     plan = Plan(crews=[Crew(range(14))], wordings=[(101, range(14), 0.9), (101, [50], 0.06)], seed=3)

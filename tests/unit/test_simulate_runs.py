@@ -58,6 +58,7 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_ones(tmp_path: Path) -> None:
     settings = replace(small_world(5), days=2, honest_accounts=40)
     for name, seed in (("first", 5), ("again", 5), ("other", 6)):
