@@ -27,7 +27,7 @@ from stillwatch.stats.exact import log10_binomial_tail
 from stillwatch.stats.seeds import generator
 
 LEVELS = (0.05, 0.01, 0.001)
-SLOW_KEYS = 100
+SLOW_KEYS = 60
 """Keys for the exact law of twins, which takes a good while each."""
 
 
