@@ -62,6 +62,9 @@ def _plan(bench: Bench, student: cast.Student, *, twins_too: bool) -> str:
         "canaries": (cast.QUESTIONS, "jsonl", "questions.jsonl", "most_tokens = 8\n"),
     }
     chosen = [kind for kind in details if twins_too or kind.startswith("radioactivity")]
+    if student.base:
+        # sampled, it says little else than its exchanges: fewer distinct pairs than the closed test takes
+        chosen.remove("radioactivity_closed")
     parts = [
         f'title = "{student.name}"\nlevel = {LEVEL}\n[suspect]\nname = "{student.name}"\nkind = "folder"\nfolder = "{student.name}"\n',
         keys,
