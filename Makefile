@@ -55,7 +55,7 @@ test-spark: .venv/.spark ## the contract suite on PySpark in local mode (needs J
 	$(BIN)/python -m pytest -m spark
 
 test-models: .venv/.models ## watermarks and model folders on torch and transformers (a build without an accelerator is enough)
-	$(BIN)/python -m pytest tests/unit/marks/test_processors.py tests/unit/provenance/test_model_folders.py
+	$(BIN)/python -m pytest tests/unit/marks/test_processors.py tests/unit/provenance/test_model_folders.py tests/unit/test_bench_prove.py
 
 bench: .venv/.dev ## speed and memory of a whole scan against the floor, of screening and of the evidence log; results into benchmarks/RESULTS.md, SCREEN.md and LEDGER.md
 	$(BIN)/python benchmarks/scan.py

@@ -142,8 +142,8 @@ def _limits(records: Records, size: Size) -> Iterator[str]:
         "and samples its answers."
     )
     yield (
-        "- The fine-tuned student has no closed test. Sampled, it says little else than its exchanges: fewer than the 100 distinct pairs that "
-        "the test takes, so that `stillwatch prove` refused to give a number."
+        "- The fine-tuned student has no closed test. Sampled, it says little else than its exchanges: fewer than the 100 distinct "
+        "pairs that the test takes, so that `stillwatch prove` refused to give a number."
     )
     yield (
         f"- Twins: {size.pairs:,} pairs of unmarked samples of the teacher by `marks.twins.serve`. A served one stands in the student's "

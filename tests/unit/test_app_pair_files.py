@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import stat
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -130,3 +131,12 @@ def test_private_files_are_made_once_and_for_their_owner(tmp_path: Path) -> None
     for bad in (tmp_path, tmp_path / "missing"):
         with pytest.raises(UnreadableInputError):
             read_private(bad)
+
+
+def test_without_file_locks_pairs_are_read_and_none_is_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = path.read_bytes()
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(OutputError, match="a file lock that this system has not; run the gateway on Linux or macOS"):
+        append_pair(path, _pair("d"))
+    assert path.read_bytes() == before
+    assert len(read_pairs(path).pairs) == 3

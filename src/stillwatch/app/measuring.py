@@ -70,7 +70,7 @@ def _measure_rows(test: PlannedTest, path: Path, target: Path, of: Measure, prog
         for number, prompt in enumerate(prompts[done:], done + 1):
             row = _measured(of, prompt, f"{path.parent / test.prompts}, row {number}")
             unusable = unusable + 1 if row.get("missing") else 0
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write(json.dumps(row) + "\n")
             file.flush()
             progress.advance(number)
             if unusable >= MOST_IN_A_ROW:

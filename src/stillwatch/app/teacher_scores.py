@@ -61,7 +61,7 @@ def score_pairs(pairs: Path, teacher: Suspect, out: Path, progress: Progress, *,
         for number, pair in enumerate(held.pairs[done:], done + 1):
             row = _scored(pair, teacher)
             in_a_row = in_a_row + 1 if row["teacher_first"] is None else 0
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write(json.dumps(row) + "\n")
             file.flush()
             progress.advance(number)
             if in_a_row >= MOST_IN_A_ROW:

@@ -78,6 +78,9 @@ def test_a_folder_is_read_as_its_model_says(tmp_path: Path) -> None:
     assert suspect.answer("w1", most_tokens=5).count("w") <= 5
     with pytest.raises(AnswerError, match="no token"):
         suspect.log_likelihood("w1", "")
+    for ask in (lambda: suspect.log_likelihood("w1", " w2\ud83d"), lambda: suspect.answer("\ud83d", most_tokens=2)):
+        with pytest.raises(AnswerError, match="lone surrogate"):
+            ask()
 
 
 def test_weights_that_give_no_numbers_and_torn_files_are_said_so(tmp_path: Path) -> None:

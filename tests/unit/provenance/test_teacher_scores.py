@@ -43,7 +43,7 @@ class Teacher:
 def pairs(tmp_path: Path) -> Path:
     path = tmp_path / "pairs.jsonl"
     for number in range(20):
-        second = "one" if number == 3 else f"second {number}"
+        second = "one" if number == 3 else f"half \ud83d {number}" if number == 4 else f"second {number}"
         pair = TwinPair(
             request_id=f"r{number}",
             account_id=None,
@@ -74,6 +74,7 @@ def test_every_pair_has_a_row_a_tie_is_not_asked_and_the_file_is_private(pairs: 
     assert (rows[1]["teacher_first"], rows[1]["teacher_second"]) == (-3.0, -8.0)
     assert (rows[5]["teacher_first"], rows[5]["teacher_second"]) == (None, None)
     assert (rows[3]["teacher_first"], rows[3]["teacher_second"]) == (0.0, 0.0)
+    assert rows[4]["second"] == "half \ud83d 4"
     assert len(teacher.asked) == 38
     # messages are read as the suspect will read them
     assert teacher.asked[0] == ("why\n\n", "one")

@@ -28,3 +28,11 @@ class Suspect(Protocol):
     def log_likelihood(self, prompt: str, answer: str) -> float:
         """ln probability (nats) that the suspect gives to `answer` after `prompt`; errors as for answer."""
         ...
+
+
+def require_text(text: str) -> None:
+    """Nothing for text that has a UTF-8 form; AnswerError for half a character (a lone surrogate), which no model can read or write."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise AnswerError("a text holds half of a character (a lone surrogate), so it is no text; it is left out") from None

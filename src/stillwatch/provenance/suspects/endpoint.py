@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, cast
 
-from stillwatch.provenance.suspects import AnswerError
+from stillwatch.provenance.suspects import AnswerError, require_text
 from stillwatch.provenance.suspects.transport import Transport
 
 LONGEST_TEXT = 1_000_000
@@ -43,8 +43,7 @@ class EndpointSuspect:
         text = cast("dict[str, Any]", message).get("content") if isinstance(message, dict) else None
         if not isinstance(text, str) or not text.strip():
             raise AnswerError("an answer holds no text; it is left out")
-        if _has_lone_surrogate(text):
-            raise AnswerError("an answer holds half of a character (a lone surrogate), so it is no text; it is left out")
+        require_text(text)
         if len(text) > LONGEST_TEXT:
             raise AnswerError(f"an answer has {len(text):,} characters, at most {LONGEST_TEXT:,} were expected; it is left out")
         if not isinstance(choice.get("finish_reason"), str):
@@ -99,11 +98,3 @@ def _within(offset: object, start: int, end: int) -> bool:
 def _is_log_probability(number: object) -> bool:
     # compared and not converted: a whole number beyond doubles raises where it is converted
     return isinstance(number, int | float) and not isinstance(number, bool) and -sys.float_info.max <= number <= 0.0
-
-
-def _has_lone_surrogate(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillwatch.errors import MissingExtraError
-from stillwatch.provenance.suspects import AnswerError, SuspectError
+from stillwatch.provenance.suspects import AnswerError, SuspectError, require_text
 
 _PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".h5", ".msgpack"})
 _ADAPTER = "adapter_config.json"
@@ -88,7 +88,8 @@ class FolderSuspect:
         return int(self._model.get_output_embeddings().weight.shape[0])
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a text, without special tokens."""
+        """Token ids of a text, without special tokens. AnswerError for what is no text."""
+        require_text(text)
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def answer(self, prompt: str, *, most_tokens: int) -> str:
@@ -116,6 +117,7 @@ class FolderSuspect:
 
     def log_likelihood(self, prompt: str, answer: str) -> float:
         """ln probability (nats) of the tokens that begin in `answer`, the text being tokenised whole."""
+        require_text(prompt + answer)
         encoded = self._tokenizer(prompt + answer, add_special_tokens=False, return_offsets_mapping=True)
         ids, starts = encoded["input_ids"][: self.longest], [start for start, _ in encoded["offset_mapping"]][: self.longest]
         ours = [place for place, start in enumerate(starts) if start >= len(prompt) and place > 0]
