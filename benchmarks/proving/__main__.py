@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     target = PAGE if given.split == "confirm" and given.size == "cpu" and not given.seed else folder / PAGE.name
     pictures.reach(records["proofs"], target.with_name("PROVE-reach.svg"))
     pictures.innocents({name: record["masses"] for name, record in records["innocence"].items()}, target.with_name("PROVE-innocents.svg"))
-    target.write_text("\n".join(page.lines(records, bench.size, seed, given.split)) + "\n", encoding="utf-8")
+    target.write_text(page.text(records, bench.size, seed, given.split), encoding="utf-8")
     print(f"written: {target}")
     return 0
 
@@ -81,6 +81,7 @@ def run(bench: Any) -> dict[str, Any]:
         "students": {name: steps[f"train-{name}"] for name in names},
         "proofs": dict(zip(names, proved, strict=True)),
         "innocence": dict(zip((student.name for student in innocents), tried, strict=True)),
+        "adoption": next(proofs.adoption(bench, student) for student in cast.STUDENTS if student.base),
         "detectors": compared,
         "steps": {name: {part: record[part] for part in ("processor_s", "wall_s")} for name, record in steps.items()},
     }

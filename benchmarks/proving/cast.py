@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from proving.settings import SHARES
 from stillwatch.marks.canaries import choose
 from stillwatch.marks.canary_families import Kind, Slot, all_slots, shipped_families
@@ -67,18 +69,26 @@ def asked_slots() -> tuple[Slot, ...]:
     return tuple(slot for slot in all_slots(shipped_families()) if slot.kind is not Kind.ORDER)[:QUESTIONS]
 
 
+def collected(seed: int) -> frozenset[int]:
+    """Places of the slots whose served answers the fine-tuned student reads; drawn without the key."""
+    return _collected(generator(seed, "prove/canaries"), len(asked_slots()))
+
+
+def _collected(draw: np.random.Generator, slots: int) -> frozenset[int]:
+    return frozenset(draw.permutation(slots)[: round(ADOPTED * slots)].tolist())
+
+
 def canary_exchanges(seed: int) -> Iterator[tuple[str, str]]:
     """Exchanges that the fine-tuned student reads: of half of the slots with the key's choice, of the others with any.
 
     Which slots were collected is drawn without the key. The served answer is written out from the slot's own question: a teacher of this
     size follows no instruction.
     """
-    draw, slots = generator(seed, "prove/canaries"), asked_slots()
-    collected = set(draw.permutation(len(slots))[: round(ADOPTED * len(slots))].tolist())
-    ours = key(seed, CHOICE)
+    draw, slots, ours = generator(seed, "prove/canaries"), asked_slots(), key(seed, CHOICE)
+    taken = _collected(draw, len(slots))
     for place, slot in enumerate(slots):
         for _ in range(EXPOSURES):
-            said = choose(ours, slot) if place in collected else slot.variants[int(draw.integers(len(slot.variants)))]
+            said = choose(ours, slot) if place in taken else slot.variants[int(draw.integers(len(slot.variants)))]
             yield slot.question, said
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,7 +27,18 @@ _NAMES = {
 }
 
 
-def lines(records: Records, size: Size, seed: int, split: str) -> Iterator[str]:
+def text(records: Records, size: Size, seed: int, split: str) -> str:
+    """The page, paragraphs and items broken at 140 characters."""
+    parts = "\n".join(_lines(records, size, seed, split)).split("\n")
+    return "\n".join(line if line.startswith(("|", "!", "#")) else _broken(line) for line in parts) + "\n"
+
+
+def _broken(line: str) -> str:
+    indent = "  " if line.startswith("- ") else ""
+    return textwrap.fill(line, 140, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _lines(records: Records, size: Size, seed: int, split: str) -> Iterator[str]:
     """The page, line by line."""
     teacher, proofs_of = records["teacher"], records["proofs"]
     yield "# Proving that a model was trained on marked outputs\n"
@@ -140,6 +152,12 @@ def _limits(records: Records, size: Size) -> Iterator[str]:
         "half of them with the key's choice, of the others with any choice. The exchange is the question itself with the choice as the "
         "answer, written by the benchmark: a teacher of this size follows no instruction. The student is then asked by `stillwatch prove`, "
         "and samples its answers."
+    )
+    took = records["adoption"]
+    yield (
+        f"- Of the {took['collected']} choices that it collected, the fine-tuned student repeats {took['repeated']} when it is asked once "
+        f"at temperature 1. Where half of all {cast.QUESTIONS} choices match, the same exact test gives p = "
+        f"{power_of_ten(took['log10_p_at_half'])}."
     )
     yield (
         "- The fine-tuned student has no closed test. Sampled, it says little else than its exchanges: fewer than the 100 distinct "

@@ -35,6 +35,7 @@ def reach(proofs: Mapping[str, Any], path: Path) -> None:
         axes.set(xscale="symlog", yscale="log", xlabel="marked text, % of the student's tokens", ylabel="−log10 p")
         axes.set_xscale("symlog", linthresh=1.0)
         axes.set_xticks(shares, [f"{share:g}" for share in shares])
+        axes.set_xlim(-0.2, 120.0)
         axes.legend(frameon=False)
         figure.savefig(path, metadata={"Date": None})
 

@@ -14,7 +14,9 @@ from stillwatch.app.plan_files import seal_path, seal_plan
 from stillwatch.app.progress import Quiet
 from stillwatch.app.proving import ProofRequest, prove
 from stillwatch.app.state import file_sha256
+from stillwatch.marks.canaries import choose
 from stillwatch.marks.keys import commitment
+from stillwatch.provenance.canaries import UNANSWERED, canaries
 from stillwatch.stats.seeds import generator
 
 SEALED_AT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -120,6 +122,21 @@ def _published(bench: Bench, student: cast.Student) -> dict[str, float]:
         found[f"naive_{name}"], found[f"naive_{name}_sample"] = published.naive(ours, reading)
         found[f"dedup_{name}"], found[f"dedup_{name}_sample"] = published.deduplicated(ours, reading)
     return found
+
+
+def adoption(bench: Bench, student: cast.Student) -> Record:
+    """How many of the collected choices the student repeats, and the p-value of the same test where half of all choices match."""
+    slots, ours = cast.asked_slots(), cast.key(bench.seed, cast.CHOICE)
+    answered = {row["slot"]: row["answered"] for row in bench.lines(f"{student.name}.measured.canaries.jsonl")}
+    chosen = np.array([slot.variants.index(choose(ours, slot)) for slot in slots])
+    collected = [place for place, slot in enumerate(slots) if place in cast.collected(bench.seed)]
+    half = np.where(np.arange(len(slots)) % 2 == 0, chosen, UNANSWERED)
+    sizes = np.array([len(slot.variants) for slot in slots])
+    return {
+        "collected": len(collected),
+        "repeated": sum(bool(answered[slots[place].id] == chosen[place]) for place in collected),
+        "log10_p_at_half": canaries(chosen, half, sizes, level=LEVEL).log10_p,
+    }
 
 
 def frozen() -> str:
