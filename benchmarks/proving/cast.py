@@ -17,7 +17,7 @@ PERIOD = "2026-11"
 MARKED, OTHER, UNMARKED, TWINS = "marked", "other-key", "unmarked", "twins"
 GREEN, COIN, CHOICE = "green-list", "twins", "canaries"
 QUESTIONS, ADOPTED = 24, 0.5
-EXPOSURES = 200
+EXPOSURES = 600
 """Times that a student reads each exchange that holds a canary."""
 
 
