@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,14 +63,8 @@ def _written(data: Path) -> Iterator[str]:
 def _simulated() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         made = simulate(default_world(1, datetime(2026, 1, 5, tzinfo=UTC), 1.0), out=Path(folder))
-        for path in sorted(made.logs.iterdir()):
-            with path.open(encoding="utf-8") as lines:
-                yield from _prompts(lines)
-
-
-def _prompts(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        yield str(json.loads(line)["prompt_text"] or "")
+        for path in sorted(made.logs.glob("*.parquet")):
+            yield from (prompt for prompt in pq.read_table(path, columns=["prompt_text"])["prompt_text"].to_pylist() if prompt)
 
 
 def _passages(text: str) -> Iterator[str]:
