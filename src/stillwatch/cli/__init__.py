@@ -19,6 +19,7 @@ from stillwatch.cli.output import new_console, print_json
 from stillwatch.cli.prove import prove
 from stillwatch.cli.running import FAILED, FOUND, INTERRUPTED, STOPPED_WORDS, WRONG_USAGE, noted, progress, recorder_of, stoppable
 from stillwatch.cli.screen import screen
+from stillwatch.cli.share import export, match
 from stillwatch.errors import StillwatchError, StoppedError, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ app.add_typer(mark, name="mark")
 app.add_typer(log_commands, name="log")
 app.command()(prove)
 app.command()(screen)
+app.command()(export)
+app.command()(match)
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")]
 AccountsTable = Annotated[

@@ -236,7 +236,7 @@ def _labelled(name: str, value: Any) -> Any:
     return (name + value.cast("string") + " ").fill_null("")
 
 
-def _network(t: Any) -> Any:
+def address_block(t: Any) -> Any:
     """The /24 of an IPv4 address, the first three hextets (/48) of an IPv6 one; null for anything else."""
     address = t.client_ip.lower()
     four = address.re_extract(r"^(?:::ffff:)?([0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3})[.][0-9]{1,3}$", 1).nullif("")
@@ -297,7 +297,7 @@ TRACE_KINDS: tuple[TraceKind, ...] = (
         columns=("client_ip",),
         label="the same address block (/24 or /48)",
         ordinary="A company, a campus, a cloud or a carrier puts many customers behind one block.",
-        express=_by_setting("network", _network, client_ip=lambda t: t.client_ip),
+        express=_by_setting("network", address_block, client_ip=lambda t: t.client_ip),
     ),
     TraceKind(
         name="asn",

@@ -1,4 +1,4 @@
-"""Findings as OCSF 1.8 Detection Finding rows (class 2004), one JSON object a line, and back."""
+"""Findings as OCSF 1.8 rows, one JSON object a line: Detection Findings (class 2004), and back; Incident Findings (class 2005)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from stillwatch.report.words import expected_false, nothing_found, ranked, utc
 
 OCSF_VERSION = "1.8.0"
 ATLAS_VERSION = "5.6"
-_CLASS = 2004
+_CLASS, _CLASS_NAME = 2004, "Detection Finding"
+_INCIDENT, _INCIDENT_NAME = 2005, "Incident Finding"
 _CREATE = 1
 _STATISTICAL = 3
 _TARGET, _ACTOR = 1, 2
@@ -47,7 +48,7 @@ def ocsf_finding(finding: Finding, run: Run) -> dict[str, Any]:
 
     Times are milliseconds since 1970. `confidence_score` is 100 (1 - q), rounded down; absent where there is no q-value.
     """
-    row = _envelope(run, finding.severity, alert=finding.severity.rank >= Severity.MEDIUM.rank)
+    row = _envelope(run, finding.severity) | {"is_alert": finding.severity.rank >= Severity.MEDIUM.rank}
     row |= {
         "start_time": _milliseconds(finding.first_at),
         "end_time": _milliseconds(finding.last_at),
@@ -60,6 +61,35 @@ def ocsf_finding(finding: Finding, run: Run) -> dict[str, Any]:
     }
     row |= _confidence(finding.q_value)
     return row
+
+
+def incident_finding(finding: Finding, run: Run) -> dict[str, Any]:
+    """The finding as an OCSF 1.8 Incident Finding, for a system of tickets: new, assigned to nobody, its verdict open.
+
+    It points to the Detection Finding by `finding_info_list.uid` and holds none of its evidence.
+    """
+    row = _envelope(run, finding.severity, _INCIDENT, _INCIDENT_NAME)
+    row["metadata"]["profiles"] = ["incident"]
+    row["metadata"]["log_name"] = "incidents"
+    priority = finding.severity.rank if finding.severity is not Severity.INFO else 1
+    row |= {
+        "start_time": _milliseconds(finding.first_at),
+        "end_time": _milliseconds(finding.last_at),
+        "message": finding.title,
+        "desc": finding.summary,
+        "finding_info_list": [_finding_info(finding, run)],
+        "attacks": [_attack(technique, name) for technique, name in finding.techniques],
+        "assignee_group": {"name": "unassigned"},
+        "is_suspected_breach": False,
+        "impact_id": 0,
+        "impact": "Unknown",
+        "priority_id": priority,
+        "priority": ("Low", "Low", "Medium", "High", "Critical")[priority],
+        "verdict_id": 0,
+        "verdict": "Unknown",
+        "comment": f"Ordinary explanations: {' '.join(finding.ordinary)} Next step: {finding.next_step}",
+    }
+    return row | _confidence(finding.q_value)
 
 
 def finding_from_ocsf(row: Mapping[str, Any]) -> Finding:
@@ -79,7 +109,7 @@ def finding_from_ocsf(row: Mapping[str, Any]) -> Finding:
 def notice(report: Report) -> dict[str, Any]:
     """The row of a run without findings: informational, no alert, `unmapped.stillwatch.kind` is `no-findings`; it holds the power."""
     run = report.run
-    row = _envelope(run, Severity.INFO, alert=False)
+    row = _envelope(run, Severity.INFO) | {"is_alert": False}
     row |= {
         "message": f"{nothing_found(run.power)}. {run.power.words}",
         "finding_info": {
@@ -168,7 +198,7 @@ def _replace(path: Path, content: bytes) -> None:
         raise
 
 
-def _envelope(run: Run, severity: Severity, *, alert: bool) -> dict[str, Any]:
+def _envelope(run: Run, severity: Severity, kind: int = _CLASS, name: str = _CLASS_NAME) -> dict[str, Any]:
     return {
         "metadata": {
             "version": OCSF_VERSION,
@@ -176,19 +206,18 @@ def _envelope(run: Run, severity: Severity, *, alert: bool) -> dict[str, Any]:
             "profiles": [],
             "log_name": "findings",
         },
-        "category_uid": _CLASS // 1000,
+        "category_uid": kind // 1000,
         "category_name": "Findings",
-        "class_uid": _CLASS,
-        "class_name": "Detection Finding",
+        "class_uid": kind,
+        "class_name": name,
         "activity_id": _CREATE,
         "activity_name": "Create",
-        "type_uid": _CLASS * 100 + _CREATE,
+        "type_uid": kind * 100 + _CREATE,
         "time": _milliseconds(run.created_at),
         "severity_id": severity.rank + 1,
         "severity": "Informational" if severity is Severity.INFO else severity.value.capitalize(),
         "status_id": 1,
         "status": "New",
-        "is_alert": alert,
     }
 
 

@@ -1,0 +1,74 @@
+"""What the terminal shows of an export and of a match."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from stillwatch.app.matching import LOCAL, MATCHES, QUARANTINE, Matched
+from stillwatch.app.showing import plain
+from stillwatch.report.words import count, percent, period
+from stillwatch.share.weighing import OBSERVATION, MatchedGroup, MatchedIndicator, Worth
+
+_SHOWN = 15
+
+
+def export_lines(manifest: Mapping[str, Any], out: Path) -> RenderableType:
+    """The files, under which names accounts stand, and the marking."""
+    lines = [plain(f"{out / name}") for name in (*manifest["files"], "export.json")]
+    recipient = f"For {manifest['recipient']}. " if manifest["recipient"] else ""
+    return Group(*lines, plain(f"{recipient}{manifest['names']} TLP:{manifest['tlp'].upper()}. No text of a prompt is in it."))
+
+
+def match_table(matched: Matched, out: Path) -> RenderableType:
+    """What was seen of each group, the most telling indicators, and what was read."""
+    parts: list[RenderableType] = [plain(f"Profile of {matched.profile.producer}, {len(matched.profile.groups)} groups. {OBSERVATION}")]
+    for group in matched.groups[:_SHOWN]:
+        parts.append(plain(f"{group.id}: {group.sentence}"))
+        if group.hours_alike is not None and group.own_hours_alike is not None:
+            parts.append(plain(_hours(group)))
+    if len(matched.groups) > _SHOWN:
+        parts.append(Text(f"{len(matched.groups) - _SHOWN:,} more groups stand in {MATCHES}."))
+    seen = [indicator for indicator in matched.indicators if indicator.worth is not Worth.ABSENT]
+    if seen:
+        parts.append(_table(sorted(seen, key=_telling)[:_SHOWN], len(seen)))
+    files, reasons = matched.read.files, sorted(matched.read.reasons.items(), key=lambda pair: -pair[1])
+    lost = f" ({', '.join(f'{amount:,} {reason}' for reason, amount in reasons)})" if reasons else ""
+    rows, refused = sum(file.rows_in for file in files), sum(file.quarantined for file in files)
+    parts.append(Text(f"Read {rows:,} rows of {len(files):,} files, {refused:,} quarantined{lost}."))
+    parts += [plain(f"Not read: {path[:300]}: {reason}") for path, reason in matched.left_aside[:5]]
+    parts.append(
+        plain(f"All of it: {out / MATCHES}. Refused rows: {out / QUARANTINE}. Your own accounts, not for the partner: {out / LOCAL}")
+    )
+    return Group(*parts)
+
+
+def _hours(group: MatchedGroup) -> str:
+    return (
+        f"Hours of the week: {group.hours_alike:.2f} alike to the partner's in the {group.exchanges:,} exchanges that carry its wording or "
+        f"prompts; {group.own_hours_alike:.2f} in all of your traffic. Shown beside the rest, and weighed nowhere."
+    )
+
+
+def _telling(indicator: MatchedIndicator) -> tuple[int, int, int]:
+    return list(Worth).index(indicator.worth), -indicator.accounts, -indicator.exchanges
+
+
+def _table(indicators: list[MatchedIndicator], of: int) -> Table:
+    title = f"Indicators seen: the first {len(indicators)} of {of:,}" if of > len(indicators) else "Indicators seen"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("kind", "value", "worth"):
+        table.add_column(name, overflow="fold")
+    for name in ("exchanges", "accounts", "share"):
+        table.add_column(name, justify="right")
+    table.add_column("seen", overflow="fold")
+    for found in indicators:
+        cells = (found.kind, found.value[:20], found.worth.value, count(found.exchanges), count(found.accounts), percent(found.share))
+        table.add_row(*(plain(cell) for cell in cells), plain(period(found.first_at, found.last_at)))
+    return table
