@@ -13,8 +13,8 @@ from rich.text import Text
 
 from stillwatch.app.matching import LOCAL, MATCHES, QUARANTINE, Matched
 from stillwatch.app.showing import plain
-from stillwatch.report.words import count, percent, period
-from stillwatch.share.weighing import OBSERVATION, MatchedGroup, MatchedIndicator, Worth
+from stillwatch.report.words import count, period
+from stillwatch.share.weighing import OBSERVATION, MatchedGroup, Worth
 
 _SHOWN = 15
 
@@ -31,13 +31,12 @@ def match_table(matched: Matched, out: Path) -> RenderableType:
     parts: list[RenderableType] = [plain(f"Profile of {matched.profile.producer}, {len(matched.profile.groups)} groups. {OBSERVATION}")]
     for group in matched.groups[:_SHOWN]:
         parts.append(plain(f"{group.id}: {group.sentence}"))
+        if group.worth is not Worth.ABSENT:
+            parts.append(_table(matched, group))
         if group.hours_alike is not None and group.own_hours_alike is not None:
             parts.append(plain(_hours(group)))
     if len(matched.groups) > _SHOWN:
         parts.append(Text(f"{len(matched.groups) - _SHOWN:,} more groups stand in {MATCHES}."))
-    seen = [indicator for indicator in matched.indicators if indicator.worth is not Worth.ABSENT]
-    if seen:
-        parts.append(_table(sorted(seen, key=_telling)[:_SHOWN], len(seen)))
     files, reasons = matched.read.files, sorted(matched.read.reasons.items(), key=lambda pair: -pair[1])
     lost = f" ({', '.join(f'{amount:,} {reason}' for reason, amount in reasons)})" if reasons else ""
     rows, refused = sum(file.rows_in for file in files), sum(file.quarantined for file in files)
@@ -56,19 +55,21 @@ def _hours(group: MatchedGroup) -> str:
     )
 
 
-def _telling(indicator: MatchedIndicator) -> tuple[int, int, int]:
-    return list(Worth).index(indicator.worth), -indicator.accounts, -indicator.exchanges
-
-
-def _table(indicators: list[MatchedIndicator], of: int) -> Table:
-    title = f"Indicators seen: the first {len(indicators)} of {of:,}" if of > len(indicators) else "Indicators seen"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("kind", "value", "worth"):
-        table.add_column(name, overflow="fold")
-    for name in ("exchanges", "accounts", "share"):
+def _table(matched: Matched, group: MatchedGroup) -> Table:
+    """A row per kind of indicator that occurs."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("indicators")
+    for name in ("in the profile", "seen", "rare", "exchanges", "accounts"):
         table.add_column(name, justify="right")
-    table.add_column("seen", overflow="fold")
-    for found in indicators:
-        cells = (found.kind, found.value[:20], found.worth.value, count(found.exchanges), count(found.accounts), percent(found.share))
-        table.add_row(*(plain(cell) for cell in cells), plain(period(found.first_at, found.last_at)))
+    table.add_column("seen from, to")
+    for kind, amount in group.found.items():
+        seen = [found for found in matched.indicators if found.group == group.id and found.kind == kind and found.first_at is not None]
+        if not amount or not seen:
+            continue
+        firsts, lasts = [found.first_at for found in seen if found.first_at], [found.last_at for found in seen if found.last_at]
+        cells = (count(group.given[kind]), count(amount), count(group.rare[kind]))
+        most = (count(max(found.exchanges for found in seen)), count(max(found.accounts for found in seen)))
+        table.add_row(kind, *cells, *most, period(min(firsts), max(lasts)))
+    table.caption = "exchanges, accounts: of the one indicator that the most of them carry"
+    table.caption_justify = "left"
     return table

@@ -37,8 +37,8 @@ class IndicatorKind:
         most: how many of an entity are given; what the most members carry comes first.
         hashed: whether it leaves as a digest: what stands for text, or is text that a caller chose.
         least_prompts: different prompts that have to carry it, so that it is fixed wording and no single prompt.
-        sampled: whether it is a sample of what one member is enough for and nobody else may carry: the lowest values are given, so that what
-            is in the sample depends neither on order nor on counts. Of other kinds, those of the most members are given.
+        sampled: whether it is a sample of what one member is enough for and nobody else may carry. The lowest values are given, so that
+            what is in the sample depends neither on order nor on counts; of other kinds, those of the most members.
         ordinary: the honest explanation of carrying it.
     """
 
