@@ -16,14 +16,13 @@ CARRIED = ("entity_id", "kind", "value", "accounts", "exchanges")
 MOST_OTHERS = 0.01
 """An indicator that a larger share of the other accounts carries is common, and is not given."""
 
-LEAST_SHARE = 0.1
-"""Share of a group's members that carry an indicator, but for single prompts."""
-
 LEAST_MEMBERS = 3
-"""And as many at least; the smallest group has as many."""
+"""Members of a group that carry an indicator, but for single prompts; the smallest group has as many."""
 
 LEAST_PROMPT_BYTES = 80
 """Shorter prompts are everyday questions, and can be guessed."""
+
+EGRESS = "egress"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +34,8 @@ class IndicatorKind:
         columns: of SKETCHED, needed.
         value: text of the indicator, from the exchanges; null where an exchange has none.
         most: how many of an entity are given; what the most members carry comes first.
+        least_share: share of a group's members that carry it at least. Turns of phrase that a few members happen to use are no wording of
+            the group's, and meet others by chance.
         hashed: whether it leaves as a digest: what stands for text, or is text that a caller chose.
         least_prompts: different prompts that have to carry it, so that it is fixed wording and no single prompt.
         sampled: whether it is a sample of what one member is enough for and nobody else may carry. The lowest values are given, so that
@@ -46,6 +47,7 @@ class IndicatorKind:
     columns: tuple[str, ...]
     value: Callable[[Any], Any]
     most: int
+    least_share: float
     hashed: bool
     ordinary: str
     least_prompts: int = 1
@@ -58,6 +60,7 @@ KINDS = (
         columns=("wording", "prompt_key"),
         value=lambda t: t.wording.unnest().cast("string"),
         most=512,
+        least_share=0.25,
         hashed=True,
         least_prompts=LEAST_CARRIERS,
         ordinary="A public prompt template or a framework brings the passage along.",
@@ -67,6 +70,7 @@ KINDS = (
         columns=("system_key", "prompt_key"),
         value=lambda t: t.system_key.cast("string"),
         most=64,
+        least_share=0.25,
         hashed=True,
         least_prompts=LEAST_CARRIERS,
         ordinary="A product or a framework ships the system prompt.",
@@ -76,6 +80,7 @@ KINDS = (
         columns=("prompt_key", "prompt_chars"),
         value=lambda t: (t.prompt_chars >= LEAST_PROMPT_BYTES).ifelse(t.prompt_key, None).cast("string"),
         most=4096,
+        least_share=0.0,
         hashed=True,
         sampled=True,
         ordinary="Public benchmarks and exercises are asked by many.",
@@ -85,6 +90,7 @@ KINDS = (
         columns=("user_agent",),
         value=lambda t: t.user_agent.substr(0, LONGEST_TRACE).nullif(""),
         most=32,
+        least_share=0.1,
         hashed=True,
         ordinary="Every user of the same client library sends it.",
     ),
@@ -93,14 +99,16 @@ KINDS = (
         columns=("tls_fingerprint",),
         value=lambda t: t.tls_fingerprint.substr(0, LONGEST_TRACE).nullif(""),
         most=32,
+        least_share=0.1,
         hashed=False,
         ordinary="Every user of the same client library has it.",
     ),
     IndicatorKind(
-        name="egress",
+        name=EGRESS,
         columns=("client_ip",),
         value=address_block,
         most=256,
+        least_share=0.1,
         hashed=False,
         ordinary="A company, a campus, a cloud or a carrier puts many customers behind one block.",
     ),
@@ -151,10 +159,10 @@ def _of_kind(exchanges: Any, members: Any, accounts: int, kind: IndicatorKind) -
 
 
 def _least(rows: Any, kind: IndicatorKind) -> Any:
-    """Members that have to carry it; a single account has one."""
+    """Members that have to carry it. A single account has one, and gives no address blocks: its own would tell where one customer is."""
     import ibis
 
     if kind.sampled:
         return 1
-    several = ibis.greatest(LEAST_MEMBERS, (rows["size"] * LEAST_SHARE).ceil().cast("int64"))
-    return (rows["size"] == 1).ifelse(1, several)
+    several = ibis.greatest(LEAST_MEMBERS, (rows["size"] * kind.least_share).ceil().cast("int64"))
+    return several if kind.name == EGRESS else (rows["size"] == 1).ifelse(1, several)

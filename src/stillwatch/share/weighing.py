@@ -21,7 +21,7 @@ FEWEST_ACCOUNTS = 100
 """With fewer accounts a single one is more than COMMON of them, and nothing can be told from common software."""
 
 SEVERAL = 3
-"""Rare indicators of one group on one account: more than one chance meeting."""
+"""Rare indicators of one group on one account: single ones meet by chance."""
 
 FEWEST_HOURS_EXCHANGES = 100
 """With fewer exchanges the hours of a week say nothing."""
@@ -39,6 +39,7 @@ class Worth(StrEnum):
     """What an indicator's occurrence says, the most telling first."""
 
     RARE = "rare"
+    SINGLE = "single"
     COMMON = "common"
     UNWEIGHED = "unweighed"
     ABSENT = "absent"
@@ -76,7 +77,8 @@ class MatchedGroup:
 
     Attributes:
         id: of the profile's group.
-        worth: of its most telling indicator.
+        worth: rare where one of one's own accounts carries three or more rare indicators, single where none carries so many; else of the
+            most telling indicator.
         sentence: what was seen, in words.
         given, found, rare: kind to number of indicators in the profile, of those that occur, and of those that are rare.
         accounts: of one's own that carry a rare indicator.
@@ -171,8 +173,9 @@ def _group(
         rare[seen.indicators[number].kind] += worths[number] is Worth.RARE
     exchanges = int(seen.hours[place].sum())
     enough = exchanges >= FEWEST_HOURS_EXCHANGES
-    worth = next(worth for worth in Worth if worth is Worth.ABSENT or any(worths[number] is worth for number in numbers))
     several = int((held >= SEVERAL).sum())
+    most = next(worth for worth in Worth if worth is Worth.ABSENT or any(worths[number] is worth for number in numbers))
+    worth = Worth.SINGLE if most is Worth.RARE and not several else most
     return MatchedGroup(
         id=group.id,
         worth=worth,
@@ -197,6 +200,11 @@ def _sentence(worth: Worth, rare: int, found: int, accounts: int, several: int) 
         )
     if worth is Worth.COMMON:
         return "Only indicators were seen that more than 1 % of your accounts carry, as shared software or a public template would give."
+    if worth is Worth.SINGLE:
+        return (
+            f"{rare:,} of its indicators are rare in your traffic and stand in exchanges of {_accounts(accounts)}, but none carries {SEVERAL} "
+            "or more: single ones meet by chance, so this says little."
+        )
     return (
         f"{rare:,} of its indicators are rare in your traffic and stand in exchanges of {_accounts(accounts)}; {several:,} of "
         f"{'it' if accounts == 1 else 'them'} carry {SEVERAL} or more. Look at these exchanges before anything else."

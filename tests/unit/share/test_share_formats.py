@@ -172,6 +172,7 @@ def test_numbers_stay_numbers_and_controls_are_escaped() -> None:
     assert line == '"-1.5","","a\\u000ab\\u001b","\\ud800"'
 
 
+@pytest.mark.slow
 def test_hostile_texts_leave_every_format_readable_and_safe_to_print(nasty_claims: Sequence[Claim], report: Report) -> None:
     bundle, event = stix_bundle(nasty_claims, report.run, **GIVEN), misp_event(nasty_claims, report.run, **GIVEN)
     assert stix2.parse(bundle).objects
