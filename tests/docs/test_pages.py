@@ -28,6 +28,7 @@ OUTPUTS = "docs/reference/outputs.md"
 HOW_TO = "docs/how-to/read-your-logs.md"
 MARKING = "docs/how-to/mark-your-outputs.md"
 SCREENING = "docs/how-to/screen-a-corpus.md"
+SHARING = "docs/how-to/share.md"
 VLLMS_OWN = "--watermark-config"
 STATISTICS = "docs/explanation/statistics.md"
 ARCHITECTURE = "docs/explanation/architecture.md"
@@ -80,7 +81,7 @@ def test_every_option_that_the_pages_name_exists(pages: dict[str, str]) -> None:
     known = {option for _, command in _commands() for parameter in command.params for option in parameter.opts} | {"--help", VLLMS_OWN}
     named = {
         option
-        for name in ("README.md", HOW_TO, MARKING, SCREENING, OUTPUTS)
+        for name in ("README.md", HOW_TO, MARKING, SCREENING, SHARING, OUTPUTS)
         for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", pages[name])
     }
     assert named
@@ -162,6 +163,21 @@ def test_every_quarantine_code_file_and_lead_of_a_screening_stands_in_its_how_to
     assert {"unreadable_row_group", "bad_token_ids", "torn_archive", "no_text"} <= codes
     named = [*codes, *SCREEN_RESULTS, *(lead.name for lead in shipped_leads())]
     assert not [code for code in sorted(named) if f"`{code}`" not in pages[SCREENING]]
+
+
+def test_every_format_file_indicator_and_worth_of_sharing_stands_in_its_how_to(root: Path, pages: dict[str, str]) -> None:
+    from stillwatch.app.exporting import FORMATS as SHARED
+    from stillwatch.app.exporting import MANIFEST
+    from stillwatch.app.matching import MATCH_RESULTS
+    from stillwatch.share.indicators import KINDS
+    from stillwatch.share.weighing import Worth
+
+    page = pages[SHARING]
+    named = [*SHARED, *MATCH_RESULTS, MANIFEST, *(kind.name for kind in KINDS), *(worth.value for worth in Worth)]
+    assert not [name for name in named if f"`{name}`" not in page]
+    assert not [kind.name for kind in KINDS if not re.search(rf"^\| `{kind.name}` .*\b{kind.most:,}\b", page, re.MULTILINE)]
+    schema = (root / "src/stillwatch/share/profile-1.schema.json").read_text("utf-8")
+    assert (root / "docs/reference/distillation-profile-1.schema.json").read_text("utf-8") == schema
 
 
 def test_the_package_docstring_names_the_steps_in_the_order_of_the_architecture_page(pages: dict[str, str]) -> None:

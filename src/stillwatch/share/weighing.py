@@ -202,8 +202,8 @@ def _sentence(worth: Worth, rare: int, found: int, accounts: int, several: int) 
         return "Only indicators were seen that more than 1 % of your accounts carry, as shared software or a public template would give."
     if worth is Worth.SINGLE:
         return (
-            f"{rare:,} of its indicators are rare in your traffic and stand in exchanges of {_accounts(accounts)}, but none carries {SEVERAL} "
-            "or more: single ones meet by chance, so this says little."
+            f"{rare:,} of its indicators are rare in your traffic and stand in exchanges of {_accounts(accounts)}, but none of these "
+            f"carries {SEVERAL} or more: single ones meet by chance, so this says little."
         )
     return (
         f"{rare:,} of its indicators are rare in your traffic and stand in exchanges of {_accounts(accounts)}; {several:,} of "
