@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -23,6 +24,8 @@ from sigma.collection import SigmaCollection
 
 from stillwatch.app.marking import make_master
 from stillwatch.cli import main
+from stillwatch.records.findings import Report
+from stillwatch.report import run_from_json, write_findings
 from stillwatch.simulate import HONEST_SHARES, CampaignSettings, Kind, LogFormat, Simulated, Tactic, WorldSettings, simulate
 
 pytestmark = pytest.mark.slow
@@ -219,6 +222,29 @@ def test_what_cannot_work_is_said_before_anything_is_written(
 ) -> None:
     assert main(["export", str(result), "--out", str(tmp_path / "out"), *others]) == 2
     assert said in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scan_without_findings_is_exported_as_such(result: Path, keys: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    shutil.copytree(result, folder)
+    write_findings(folder / "findings.jsonl", Report(run=run_from_json(json.loads((folder / "run.json").read_text("utf-8"))), findings=()))
+    out = _export(folder, tmp_path / "out", keys)
+    assert json.loads((out / "profile.json").read_text("utf-8"))["groups"] == []
+    assert json.loads((out / "export.json").read_text("utf-8"))["findings"] == 0
+    assert {item["type"] for item in json.loads((out / "stix-bundle.json").read_text("utf-8"))["objects"]} == {
+        "identity",
+        "marking-definition",
+    }
+
+
+def test_a_format_whose_library_is_missing_is_said_before_anything_is_measured(
+    result: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    given = ["--recipient", "x", "--key", str(keys / "own.key"), "--out", str(tmp_path / "out")]
+    assert main(["export", str(result), "--format", "stix", *given]) == 1
+    assert "stillwatch[share]" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

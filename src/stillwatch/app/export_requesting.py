@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
 from stillwatch.app.exporting import FORMATS, NAMED, ExportRequest
 from stillwatch.app.marking import load_master
 from stillwatch.app.private_files import read_private
-from stillwatch.errors import UsageError
+from stillwatch.errors import MissingExtraError, UsageError
 from stillwatch.marks.keys import master_of_text
 from stillwatch.settings import from_environment
 from stillwatch.share.hashing import Hashing, Keyed, Unkeyed
@@ -16,6 +17,7 @@ from stillwatch.share.markings import TLP_LEVELS
 from stillwatch.share.naming import Identifiers, Names, pseudonyms_for
 
 _LONGEST_PRODUCER = 200
+_LIBRARIES = {"stix": "stix2", "sigma": "yaml"}
 
 
 def export_request(
@@ -39,6 +41,7 @@ def export_request(
         raise UsageError(f"--tlp is {tlp!r}; it takes one of {', '.join(TLP_LEVELS)}")
     if not producer.isprintable() or not 1 <= len(producer) <= _LONGEST_PRODUCER:
         raise UsageError(f"--producer has {len(producer)} characters; it takes a printable name of 1 to {_LONGEST_PRODUCER}")
+    _check_extra(formats)
     named = bool(NAMED.intersection(formats))
     return ExportRequest(
         folder=folder,
@@ -51,6 +54,13 @@ def export_request(
         tlp=tlp,
         settings=from_environment(),
     )
+
+
+def _check_extra(formats: Sequence[str]) -> None:
+    """MissingExtraError where a format's library is not installed, before anything is measured."""
+    for name, library in _LIBRARIES.items():
+        if name in formats and importlib.util.find_spec(library) is None:
+            raise MissingExtraError(library, extra="share")
 
 
 def _names(recipient: str | None, key: Path | None, *, keep_identifiers: bool) -> Names:

@@ -23,7 +23,7 @@ from stillwatch.share.matching import READ, Matcher
 from stillwatch.share.parsing import ProfileError, parse_profile
 from stillwatch.share.profile import MOST_BYTES, Profile
 from stillwatch.share.tables import csv_text
-from stillwatch.share.weighing import OBSERVATION, LocalAccount, MatchedGroup, MatchedIndicator, weighed
+from stillwatch.share.weighing import OBSERVATION, LocalAccount, MatchedGroup, MatchedIndicator, Worth, weighed
 from stillwatch.sketch.codebook import fit_codebook
 from stillwatch.sketch.sketcher import Sketcher
 from stillwatch.stats.seeds import generator
@@ -180,7 +180,8 @@ def _write(request: MatchRequest, matched: Matched, *, now: datetime) -> None:
     rows = [(account.group, account.account_id, account.rare) for account in matched.accounts]
     write_text(request.out / LOCAL, csv_text(("group", "account", "rare_indicators"), rows))
     matched.read.quarantine.replace(request.out / QUARANTINE)
-    whole = match_json(matched) | {"made_at": now.isoformat(), "indicators": [_plain(asdict(found)) for found in matched.indicators]}
+    seen = [_plain(asdict(found)) for found in matched.indicators if found.worth is not Worth.ABSENT]
+    whole = match_json(matched) | {"made_at": now.isoformat(), "indicators": seen}
     write_text(request.out / MATCHES, json.dumps(whole, ensure_ascii=True, indent=1) + "\n")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -209,19 +210,20 @@ class _Numbers:
 
     def look(self, rows: npt.NDArray[np.int64], values: npt.NDArray[np.int64]) -> Pairs:
         """(row, indicator) of every value that is one."""
-        different, places = np.unique(values, return_inverse=True)
-        place = np.searchsorted(self._misses, different)
-        missed = (
-            (place < len(self._misses)) & (self._misses[np.minimum(place, len(self._misses) - 1)] == different)
-            if len(self._misses)
-            else np.zeros(len(different), np.bool_)
-        )
-        numbers = [[] if absent else self._of(value) for value, absent in zip(different.tolist(), missed.tolist(), strict=True)]
-        absent = different[[not given for given in numbers]]
-        if len(self._misses) + len(absent) > _REMEMBERED:
-            self._misses = np.zeros(0, np.int64)
-        self._misses = np.union1d(self._misses, absent)
-        return _spread(rows, places, numbers)
+        fresh = ~self._is_missed(values)
+        different, places = np.unique(values[fresh], return_inverse=True)
+        numbers = [self._of(value) for value in different.tolist()]
+        absent = different[np.array([not given for given in numbers], np.bool_)]
+        kept = self._misses if len(self._misses) + len(absent) <= _REMEMBERED else self._misses[:0]
+        # two sorted runs without a value in common: a stable sort merges them
+        self._misses = np.sort(np.concatenate([kept, absent]), kind="stable")
+        return _spread(rows[fresh], places, numbers)
+
+    def _is_missed(self, values: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        if not len(self._misses):
+            return np.zeros(len(values), np.bool_)
+        place = np.minimum(np.searchsorted(self._misses, values), len(self._misses) - 1)
+        return self._misses[place] == values
 
     def _of(self, value: int) -> list[int]:
         if value not in self._hits:
@@ -237,7 +239,7 @@ def _spread(rows: npt.NDArray[np.int64], places: npt.NDArray[np.intp], numbers: 
     lengths = np.array([len(given) for given in numbers], np.int64)
     if not lengths.any():
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    flat = np.concatenate([np.array(given, np.int64) for given in numbers])
+    flat = np.fromiter(chain.from_iterable(numbers), np.int64)
     starts = np.cumsum(lengths) - lengths
     kept = np.flatnonzero(lengths[places])
     often = lengths[places[kept]]
@@ -267,9 +269,11 @@ def carriers(seen: Seen, counted: npt.NDArray[np.bool_]) -> Mapping[int, tuple[n
     which, accounts = seen.pairs >> _WIDTH, seen.pairs & np.int64(0xFFFFFFFF)
     groups = np.array([indicator.group for indicator in seen.indicators], np.int64)
     kept = counted[which]
-    found: dict[int, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = {}
-    for group in np.unique(groups[which[kept]]).tolist():
-        mine = accounts[kept & (groups[which] == group)]
-        ids, counts = np.unique(mine, return_counts=True)
-        found[group] = (ids, counts.astype(np.int64))
-    return found
+    # one sort, whatever the number of groups: a profile may have many
+    held, counts = np.unique(groups[which[kept]] << _WIDTH | accounts[kept], return_counts=True)
+    starts = np.flatnonzero(np.diff(held >> _WIDTH, prepend=-1))
+    ends = np.append(starts[1:], len(held))[: len(starts)]
+    return {
+        int(held[start] >> _WIDTH): (held[start:end] & np.int64(0xFFFFFFFF), counts[start:end].astype(np.int64))
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    }

@@ -25,7 +25,7 @@ FINGERPRINTS = "stillwatch-wording-1"
 """The scheme of the fingerprints of text. A kernel that gives others is another scheme; a test holds the kernel to recorded ones."""
 
 HOURS = 168
-MOST_BYTES = 32 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
 MOST_GROUPS = 1_000
 MOST_OF_A_KIND = 4_096
 LONGEST_VALUE = 200

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stillwatch.errors import MissingExtraError
 from stillwatch.records.findings import Run
 from stillwatch.share.claim import Claim
 from stillwatch.share.markings import stable_id
@@ -28,12 +27,10 @@ def sigma_rules(claims: Sequence[Claim], run: Run, limits: Mapping[str, int], *,
         producer: who made the rules.
         tlp: the marking.
 
-    Raises MissingExtraError without the extra `share`.
+    It needs the extra `share`.
     """
-    try:
-        import yaml
-    except ImportError:
-        raise MissingExtraError("PyYAML", extra="share") from None
+    import yaml
+
     made = _Rules(run, producer=producer, tlp=tlp)
     rules = [*(rule for known in THRESHOLDS if known.name in limits for rule in made.threshold(known, limits[known.name]))]
     rules += [rule for claim in claims if claim.indicators.get("egress") for rule in made.egress(claim)]

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from stillwatch.errors import MissingExtraError
 from stillwatch.records.findings import Run
 from stillwatch.share.claim import CONTEXT, IN_HOUSE, UNDER_NAMES, Claim, confidence
 from stillwatch.share.indicators import KINDS
@@ -22,12 +21,10 @@ _ORDINARY = {kind.name: kind.ordinary for kind in KINDS}
 def stix_bundle(claims: Sequence[Claim], run: Run, *, producer: str, tlp: str, in_house: bool) -> str:
     """The bundle as JSON, checked by the stix2 library while it is built; the same input gives the same text.
 
-    Raises MissingExtraError without the extra `share`.
+    It needs the extra `share`.
     """
-    try:
-        import stix2
-    except ImportError:
-        raise MissingExtraError("stix2", extra="share") from None
+    import stix2
+
     made = _Objects(run, producer=producer, tlp=tlp, words=IN_HOUSE if in_house else UNDER_NAMES)
     by_id = {item["id"]: item for item in made.all_of(claims)}
     objects = [stix2.parse(item, version="2.1") for item in by_id.values()]

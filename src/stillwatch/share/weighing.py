@@ -122,10 +122,8 @@ def weighed(profile: Profile, seen: Seen) -> tuple[tuple[MatchedIndicator, ...],
     telling = np.array([worth in (Worth.RARE, Worth.UNWEIGHED) for worth in worths], np.bool_)
     held = carriers(seen, telling)
     none = (np.zeros(0, np.int64), np.zeros(0, np.int64))
-    groups = tuple(
-        _group(profile, place, seen, worths, held.get(place, none)[1], _placed(seen.indicators, place))
-        for place in range(len(profile.groups))
-    )
+    numbers = _placed(seen.indicators, len(profile.groups))
+    groups = tuple(_group(profile, place, seen, worths, held.get(place, none)[1], numbers[place]) for place in range(len(profile.groups)))
     local = tuple(
         LocalAccount(group=profile.groups[place].id, account_id=seen.accounts[ids[row]], rare=int(counts[row]))
         for place, (ids, counts) in sorted(held.items())
@@ -134,8 +132,12 @@ def weighed(profile: Profile, seen: Seen) -> tuple[tuple[MatchedIndicator, ...],
     return indicators, groups, local
 
 
-def _placed(indicators: Sequence[Indicator], place: int) -> list[int]:
-    return [number for number, indicator in enumerate(indicators) if indicator.group == place]
+def _placed(indicators: Sequence[Indicator], groups: int) -> list[list[int]]:
+    """The numbers of each group's indicators."""
+    found: list[list[int]] = [[] for _ in range(groups)]
+    for number, indicator in enumerate(indicators):
+        found[indicator.group].append(number)
+    return found
 
 
 def _worth(accounts: int, of: int) -> Worth:
