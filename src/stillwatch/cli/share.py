@@ -17,29 +17,31 @@ SharedKey = Annotated[
     Path | None, typer.Option(help="Key file that you and the partner both hold, and nobody else; made by stillwatch mark keys.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")]
+Formats = Annotated[list[str], typer.Option(help="ocsf, stix, misp, sigma, csv or profile; repeatable.")]
+Recipient = Annotated[str | None, typer.Option(help="Who it is for; accounts get pseudonyms that hold for this recipient alone.")]
+Key = Annotated[
+    Path | None, typer.Option(help="Master secret that pseudonyms are derived from; default: the variable STILLWATCH_MASTER_KEY.")
+]
+KeepIdentifiers = Annotated[
+    bool, typer.Option("--keep-identifiers", help="Keep the identifiers of accounts: for use within the house, not to be passed on.")
+]
+Unkeyed = Annotated[
+    bool, typer.Option("--unkeyed", help="Hash a profile without a key: whoever has it can then try out texts that he guesses.")
+]
+Tlp = Annotated[str, typer.Option(help="Marking of the Traffic Light Protocol 2.0: clear, green, amber, amber+strict or red.")]
 
 
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Result folder of a scan.")],
-    format: Annotated[list[str], typer.Option(help="ocsf, stix, misp, sigma, csv or profile; repeatable.")],  # noqa: A002
+    format: Formats,  # noqa: A002
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files; made if it is not there.")] = Path("share-out"),
-    recipient: Annotated[
-        str | None, typer.Option(help="Who it is for; accounts get pseudonyms that hold for this recipient alone.")
-    ] = None,
-    key: Annotated[
-        Path | None, typer.Option(help="Master secret that pseudonyms are derived from; default: the variable STILLWATCH_MASTER_KEY.")
-    ] = None,
-    keep_identifiers: Annotated[
-        bool, typer.Option("--keep-identifiers", help="Keep the identifiers of accounts: for use within the house, not to be passed on.")
-    ] = False,
+    recipient: Recipient = None,
+    key: Key = None,
+    keep_identifiers: KeepIdentifiers = False,
     shared_key: SharedKey = None,
-    unkeyed: Annotated[
-        bool, typer.Option("--unkeyed", help="Hash a profile without a key: whoever has it can then try out texts that he guesses.")
-    ] = False,
+    unkeyed: Unkeyed = False,
     producer: Annotated[str, typer.Option(help="Your name, as recipients are to read it.")] = "unnamed provider",
-    tlp: Annotated[
-        str, typer.Option(help="Marking of the Traffic Light Protocol 2.0: clear, green, amber, amber+strict or red.")
-    ] = "amber",
+    tlp: Tlp = "amber",
     as_json: Json = False,
 ) -> None:
     """Write the findings of a scan for a partner or another tool: OCSF, STIX, MISP, Sigma, CSV, or a profile of indicators.
