@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from stillwatch.app.measure_files import plain_prompt, rows_of, whole_rows
 from stillwatch.app.open_measuring import OpenTask, measure_open
 from stillwatch.app.plan_files import read_seal, tokenizer_file
 from stillwatch.app.progress import Progress
+from stillwatch.app.state import file_sha256
 from stillwatch.app.tokenizing import load_tokenizer
 from stillwatch.marks.canaries import named_variant
 from stillwatch.marks.canary_families import Slot, all_slots, check_together, parse_families, shipped_families
@@ -47,15 +49,27 @@ def measure(plan: Plan, path: Path, suspect: Suspect, progress: Progress) -> Non
     sealed = read_seal(plan, path)
     for test in plan.tests:
         target = path.parent / test.measured
+        models = _models(plan, test, path)
         if test.prompts:
-            bind(target, {"seal_sha256": sealed.seal_sha256, "test": test.name})
+            bind(target, {"seal_sha256": sealed.seal_sha256, "test": test.name, **models})
         if test.kind == "radioactivity_open":
             if not target.exists():
-                measure_open(_open_task(plan, test, path, suspect, sealed), progress)
+                measure_open(_open_task(plan, test, path, suspect, sealed, models), progress)
         elif test.prompts:
             _measure_rows(test, path, target, _measure_of(plan, test, path, suspect), progress)
         elif not target.exists():
             raise PlanError(f"{path}: test {test.name!r} has neither prompts nor {test.measured}; name the prompts, or give the measures")
+
+
+def _models(plan: Plan, test: PlannedTest, path: Path) -> dict[str, str]:
+    """The digest of the model folders that a test asks, so that answers of one model are never gone on with by another's."""
+    if not plan.suspect.folder:
+        return {}
+    digest = hashlib.sha256()
+    for folder in (plan.suspect.folder, *test.reference_folders):
+        files = sorted(file for file in (path.parent / folder).iterdir() if file.suffix in (".safetensors", ".json"))
+        digest.update("".join(f"{folder}/{file.name} {file_sha256(file)}\n" for file in files).encode("utf-8", "replace"))
+    return {"models_sha256": digest.hexdigest()}
 
 
 def _measure_rows(test: PlannedTest, path: Path, target: Path, of: Measure, progress: Progress) -> None:
@@ -159,7 +173,7 @@ def _encoder(test: PlannedTest, path: Path, suspect: Suspect) -> Callable[[str],
     return lambda text: list(encode([text])[0])
 
 
-def _open_task(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect, sealed: Seal) -> OpenTask:
+def _open_task(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect, sealed: Seal, models: Mapping[str, str]) -> OpenTask:
     if not isinstance(suspect, FolderSuspect) or len(test.reference_folders) != len(test.references) or not test.prompts:
         message = (
             f"{path}: test {test.name!r} needs whole next-token distributions: prompts of neutral text, a suspect of kind folder and one "
@@ -173,4 +187,5 @@ def _open_task(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect, seal
         suspect=suspect,
         references=tuple(FolderSuspect(path.parent / folder, seed=plan.seed) for folder in test.reference_folders),
         seal_sha256=sealed.seal_sha256,
+        models_sha256=models.get("models_sha256", ""),
     )

@@ -41,7 +41,7 @@ class OpenTask:
         prompts: its neutral text.
         target: the npz to be made.
         suspect, references: of one tokenizer.
-        seal_sha256: that a saved part is bound to.
+        seal_sha256, models_sha256: that a saved part is bound to.
     """
 
     test: PlannedTest
@@ -50,6 +50,7 @@ class OpenTask:
     suspect: FolderSuspect
     references: tuple[FolderSuspect, ...]
     seal_sha256: str
+    models_sha256: str = ""
 
     @property
     def part(self) -> Path:
@@ -216,7 +217,7 @@ def _restored(task: OpenTask, form: _Form) -> tuple[int, int]:
             return int(saved["done"][0]), int(saved["unusable"][0])
     except (ValueError, OSError, KeyError, EOFError, IndexError) as error:
         raise MeasureError(f"{task.part} is damaged ({type(error).__name__}); delete it to measure from the start") from None
-    raise PlanError(f"{task.part} was saved under another seal; delete it to measure from the start")
+    raise PlanError(f"{task.part} was saved under another seal, or of other models; delete it to measure from the start")
 
 
 def _save(task: OpenTask, form: _Form, done: int, unusable: int) -> None:
@@ -225,7 +226,7 @@ def _save(task: OpenTask, form: _Form, done: int, unusable: int) -> None:
 
 
 def _bond(task: OpenTask) -> str:
-    return f"{task.seal_sha256}/{task.test.name}"
+    return f"{task.seal_sha256}/{task.test.name}/{task.models_sha256}"
 
 
 def _write(path: Path, arrays: Arrays) -> None:

@@ -27,7 +27,7 @@ from stillwatch.report.verdict_page import render_verdict
 from stillwatch.settings import suspect_key_line
 from stillwatch.stats.seeds import generator
 
-VERDICT, FORMAT = "verdict.json", "stillwatch-verdict-1"
+VERDICT, PAGE, FORMAT = "verdict.json", "verdict.html", "stillwatch-verdict-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def prove(request: ProofRequest, progress: Progress, *, now: datetime) -> Verdic
     """
     plan = read_plan(request.plan)
     sealed = read_seal(plan, request.plan)
-    _check_folder(request.out)
+    _check_folder(request.out, sealed)
     busy = f"another proof asks by {request.plan} at this moment; wait for its end"
     with alone_in(request.out), alone_with(seal_path(request.plan), busy):
         return _proved(plan, sealed, request, progress, now=now)
@@ -115,27 +115,31 @@ def _one(plan: Plan, test: PlannedTest, arrays: dict[str, Any], name: str, key: 
     return result(test, arrays, key, level=plan.level / plan.hypotheses, generator=draw)
 
 
-def _check_folder(out: Path) -> None:
-    """Nothing for a folder that is not there, is empty, or holds a verdict; else OutputError, or UsageError for a file."""
+def _check_folder(out: Path, sealed: Seal) -> None:
+    """Nothing for a folder that is not there, is empty, or holds this seal's verdict alone; else OutputError, or UsageError for a file."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; --out names a folder for the verdict")
-    strangers = sorted(path.name for path in out.iterdir() if not path.name.startswith(".")) if out.exists() else []
-    if strangers and not _holds_verdict(out):
-        raise OutputError(f"{out} holds files that are not a proof's ({', '.join(strangers[:3])}); choose another --out")
+    shown = sorted(path.name for path in out.iterdir() if not path.name.startswith(".")) if out.exists() else []
+    strangers = [name for name in shown if name not in (VERDICT, PAGE)]
+    if strangers or (shown and _verdict_in(out) is None):
+        raise OutputError(f"{out} holds files that are not a proof's ({', '.join((strangers or shown)[:3])}); choose another --out")
+    if shown and _verdict_in(out) != sealed.seal_sha256:
+        raise OutputError(f"{out} holds the verdict of another plan; choose another --out, or move it away")
 
 
-def _holds_verdict(out: Path) -> bool:
+def _verdict_in(out: Path) -> str | None:
+    """The digest of the seal whose verdict lies in a folder; None where there is none."""
     try:
         known: Any = json.loads((out / VERDICT).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(known, dict) and known.get("format") == FORMAT
+        return None
+    return str(known.get("seal_sha256")) if isinstance(known, dict) and known.get("format") == FORMAT else None
 
 
 def _write(out: Path, concluded: Verdict) -> None:
     texts = {
         VERDICT: json.dumps({"format": FORMAT, **to_plain(concluded)}, ensure_ascii=False, indent=1) + "\n",
-        "verdict.html": render_verdict(concluded),
+        PAGE: render_verdict(concluded),
     }
     for name, text in texts.items():
         write_text(out / name, text)

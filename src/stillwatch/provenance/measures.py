@@ -99,7 +99,11 @@ def _canaries(test: PlannedTest, arrays: Arrays, key: MarkKey, level: float) -> 
     sizes = arrays["variants"].astype(np.int64)
     if np.any(sizes != sizes[first][place]) or np.any(digests != digests[first][place]):
         raise MeasureError(f"{test.name}: questions of one slot differ in their variants; mend {test.measured}")
-    answered = np.where(_flags(arrays, "missing", slots.size), UNANSWERED, arrays["answered"].astype(np.int64))
+    missing = _flags(arrays, "missing", slots.size)
+    told = _numbers(test, arrays, "answered", missing)
+    if np.any(told != np.rint(told)):
+        raise MeasureError(f"{test.name}: answered is to be the number of a variant, or -1; mend {test.measured}")
+    answered = np.where(missing, UNANSWERED, told.astype(np.int64))
     _, answers = majority(place, answered)
     # the draw of marks.canaries.choose, which needs the variants' digest and number only
     drawn = zip(sizes[first].tolist(), names.tolist(), digests[first].tolist(), strict=True)
@@ -191,4 +195,10 @@ def _numbers(test: PlannedTest, arrays: Arrays, name: str, missing: NDArray[np.b
 
 
 def _flags(arrays: Arrays, name: str, size: int) -> NDArray[np.bool_]:
-    return arrays[name].astype(np.bool_) if name in arrays else np.zeros(size, dtype=np.bool_)
+    """[size] a mark of each unit; one that does not have it is not marked. Raises MeasureError for what is neither true nor false."""
+    if name not in arrays:
+        return np.zeros(size, dtype=np.bool_)
+    given = arrays[name]
+    if given.dtype.kind not in "biuf" or given.shape != (size,) or not np.all(np.isin(given, (0, 1)) | np.isnan(given.astype(np.float64))):
+        raise MeasureError(f"{name} is to be true or false for each of {size:,} units; mend the measured file")
+    return np.nan_to_num(given.astype(np.float64)).astype(np.bool_)

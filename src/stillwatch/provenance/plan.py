@@ -168,10 +168,14 @@ def parse_plan(text: str, *, place: str) -> Plan:
     except tomllib.TOMLDecodeError as error:
         raise PlanError(f"{place}: not TOML ({error}); mend the plan") from None
     given = dict(raw)
+    try:
+        sha256 = digest(raw)
+    except ValueError:
+        raise PlanError(f"{place}: a number is nan or infinite; write a finite one") from None
     suspect = _record(PlannedSuspect, given.pop("suspect", None), f"{place}, [suspect]")
     keys = tuple(_record(PlannedKey, each, f"{place}, [[keys]] {number}") for number, each in enumerate(_list(given, "keys", place), 1))
     tests = tuple(_record(PlannedTest, each, f"{place}, [[tests]] {number}") for number, each in enumerate(_list(given, "tests", place), 1))
-    plan = _record(Plan, given | {"suspect": suspect, "keys": keys, "tests": tests, "sha256": digest(raw)}, place)
+    plan = _record(Plan, given | {"suspect": suspect, "keys": keys, "tests": tests, "sha256": sha256}, place)
     _check(plan, place)
     return plan
 

@@ -41,6 +41,7 @@ def verdict(
         title=plan.title,
         suspect=plan.suspect.name,
         plan_sha256=plan.sha256,
+        seal_sha256=sealed.seal_sha256,
         sealed_at=sealed.sealed_at,
         made_at=made_at,
         level=plan.level,

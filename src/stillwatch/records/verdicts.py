@@ -159,7 +159,7 @@ class Verdict:
 
     Attributes:
         title, suspect: as the plan names them.
-        plan_sha256, sealed_at: of the seal that was checked before the tests.
+        plan_sha256, seal_sha256, sealed_at: of the seal that was checked before the tests; `seal_sha256` is what was published.
         made_at: when the tests ran, UTC.
         level: error budget of the whole plan: probability of a wrong SHOWN is at most this.
         combination: the rule that the plan froze, `holm`, `e_product` or `e_mean`.
@@ -176,6 +176,7 @@ class Verdict:
     title: str
     suspect: str
     plan_sha256: str
+    seal_sha256: str
     sealed_at: datetime
     made_at: datetime
     level: float

@@ -20,6 +20,7 @@ from stillwatch.app.progress import Quiet
 from stillwatch.app.proving import ProofRequest, prove
 from stillwatch.app.state import file_sha256
 from stillwatch.errors import OutputError, UsageError
+from stillwatch.provenance.measures import MeasureError
 from stillwatch.provenance.plan import PlanError
 from stillwatch.provenance.suspects import AnswerError
 from stillwatch.records.verdicts import Outcome
@@ -115,6 +116,37 @@ def test_a_verdict_may_be_made_anew_in_its_folder(case: Case) -> None:
         found = prove(ProofRequest(plan=case.plan, out=case.folder / "out"), Quiet(), now=NOW)
     assert found.outcome is Outcome.SHOWN
     assert sorted(path.name for path in (case.folder / "out").iterdir()) == ["verdict.html", "verdict.json"]
+
+
+def test_a_verdict_names_the_published_digest_and_is_not_lost_to_another_plan(case: Case) -> None:
+    _twins(case)
+    request = ProofRequest(plan=case.plan, out=case.folder / "out")
+    found = prove(request, Quiet(), now=NOW)
+    published = json.loads(seal_path(case.plan).read_text("utf-8"))["seal_sha256"]
+    assert found.seal_sha256 == published
+    assert all(published in (case.folder / "out" / name).read_text("utf-8") for name in ("verdict.json", "verdict.html"))
+    told = (case.folder / "out" / "verdict.json").read_text("utf-8")
+    (case.folder / "out" / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"notes\.txt"):
+        prove(request, Quiet(), now=NOW)
+    (case.folder / "out" / "notes.txt").unlink()
+    (case.folder / "out" / "verdict.json").write_text(told.replace(published, "0" * 64), encoding="utf-8")
+    with pytest.raises(OutputError, match="another plan"):
+        prove(request, Quiet(), now=NOW)
+
+
+def test_units_without_a_mark_are_not_marked_and_odd_marks_are_refused(case: Case) -> None:
+    rows = case.twins("acct-17", 600, 1.0)
+    for row in rows[:3]:
+        row |= {"missing": True, "suspect_first": None}
+    case.write('[[tests]]\nname = "t"\nkind = "twins"\nkeys = ["acct-17"]\nsample = 600\nmeasured = "t.jsonl"\n')
+    case.seal()
+    case.lines("t.jsonl", rows)
+    found = prove(ProofRequest(plan=case.plan, out=case.folder / "out"), Quiet(), now=NOW)
+    assert found.results[0].result.sample == 597
+    case.lines("t.jsonl", [row | {"missing": "false"} for row in rows])
+    with pytest.raises(MeasureError, match="true or false"):
+        prove(ProofRequest(plan=case.plan, out=case.folder / "out"), Quiet(), now=NOW)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such locks there")

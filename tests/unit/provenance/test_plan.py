@@ -30,6 +30,7 @@ TWINS = '[[tests]]\nname = "twins"\nkind = "twins"\nkeys = ["acct-17", "acct-99"
         (('keys = ["acct-17", "acct-99"]', "keys = []"), "no test names a key"),
         (("level = 1e-6", "level = 2"), "level is 2"),
         (("level = 1e-6", "level ="), "not TOML"),
+        (("level = 1e-6", "level = nan"), "nan or infinite"),
         (("sample = 400", 'sample = 400\nprompts = "p.jsonl"'), "go together"),
     ],
 )
