@@ -254,3 +254,29 @@ def test_folders_of_others_are_left_alone(result: Path, exported: Path, keys: Pa
     assert main(["export", str(result), "--format", "profile", *shared]) == 1
     assert main(["match", str(exported / "profile.json"), str(result / "exchanges"), *shared]) in (1, 2)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("module", ["exporting", "matching"])
+def test_what_was_killed_can_be_run_again(
+    module: str, result: Path, exported: Path, provider: Simulated, keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is copied as a kill would leave it, with the work folder in it; the same command takes the copy."""
+    import importlib
+
+    app: Any = importlib.import_module(f"stillwatch.app.{module}")
+    out, killed = tmp_path / "out", tmp_path / "killed"
+    step = {"exporting": "carried", "matching": "_read"}[module]
+
+    def dies(*_: Any, **__: Any) -> Any:
+        shutil.copytree(out, killed)
+        raise KeyboardInterrupt
+
+    arguments = {
+        "exporting": ["export", str(result), "--format", "profile"],
+        "matching": ["match", str(exported / "profile.json"), str(provider.logs)],
+    }[module] + ["--shared-key", str(keys / "shared.key"), "--out"]
+    with monkeypatch.context() as patched:
+        patched.setattr(app, step, dies)
+        assert main([*arguments, str(out)]) == 130
+    assert any((killed / ".work").iterdir())
+    assert main([*arguments, str(killed)]) == 0

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
 
@@ -15,9 +15,9 @@ from stillwatch.app.alone import alone_in
 from stillwatch.app.explaining import read_run
 from stillwatch.app.progress import Progress
 from stillwatch.app.stages import staged
-from stillwatch.app.state import EXCHANGES, WORK, remove_folder, strange_files, write_text
+from stillwatch.app.state import EXCHANGES, WORK, is_of, refuse_strangers, remove_folder, write_text
 from stillwatch.engines.duckdb import DuckEngine
-from stillwatch.errors import OutputError, UnreadableInputError, UsageError, naming
+from stillwatch.errors import UnreadableInputError, naming
 from stillwatch.records.findings import Finding, Run
 from stillwatch.records.tables import EXCHANGES as EXCHANGE_COLUMNS
 from stillwatch.report import incident_finding, ocsf_finding, read_findings
@@ -88,32 +88,15 @@ def export(request: ExportRequest, progress: Progress) -> dict[str, Any]:
     """
     run = read_run(request.folder)
     findings = read_findings(request.folder / "findings.jsonl")
-    _check(request)
+    work = request.out / WORK
+    refuse_strangers(request.out, "an export", ours=any(is_of(folder / MANIFEST, "export") for folder in (request.out, work)))
     with alone_in(request.out):
-        work = request.out / WORK
         try:
             known, _ = staged(progress, "measure", run.rows_out, lambda tell: (_measured(request, run, findings, work, tell), run.rows_out))
             files, _ = staged(progress, "write", None, lambda _: _counted(_texts(request, known)))
             return _written(request, known, files)
         finally:
             remove_folder(work)
-
-
-def _check(request: ExportRequest) -> None:
-    out = request.out
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; --out names a folder for the export")
-    strangers = [] if _is_ours(out / MANIFEST) else strange_files(out)
-    if strangers:
-        raise OutputError(f"{out} holds files that are not an export's ({', '.join(strangers[:3])}); choose another --out")
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(found, dict) and cast("dict[str, Any]", found).get("command") == "export"
 
 
 def _measured(request: ExportRequest, run: Run, findings: Sequence[Finding], work: Path, tell: Callable[[int], None]) -> _Known:
@@ -123,6 +106,8 @@ def _measured(request: ExportRequest, run: Run, findings: Sequence[Finding], wor
     if not folder.is_dir():
         raise UnreadableInputError(f"{folder} is not there, and indicators are counted from it; run the scan again")
     work.mkdir(mode=0o700, exist_ok=True)
+    # a killed export leaves its work folder, and the next one has to know whose it is
+    write_text(work / MANIFEST, json.dumps({"command": "export"}))
     with naming(work), DuckEngine(work, threads=request.settings.threads, memory_limit=request.settings.memory_limit) as engine:
         exchanges = engine.read([folder])
         rows = [row for part in engine.arrows(carried(exchanges, _members(engine, findings), run.accounts)) for row in part.to_pylist()]

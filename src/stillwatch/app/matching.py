@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from stillwatch import __version__
 from stillwatch.app.alone import alone_in
@@ -15,8 +15,8 @@ from stillwatch.app.disk import room_in
 from stillwatch.app.progress import Progress
 from stillwatch.app.sketching import BATCH_ROWS
 from stillwatch.app.stages import staged
-from stillwatch.app.state import WORK, remove_folder, strange_files, without_results, write_text
-from stillwatch.errors import OutputError, UnreadableInputError, UsageError
+from stillwatch.app.state import WORK, is_of, refuse_strangers, remove_folder, without_results, write_text
+from stillwatch.errors import UnreadableInputError, UsageError
 from stillwatch.ingest import IngestResult, IngestSettings, InputPlan, Shard, ingest, plan_inputs
 from stillwatch.share.hashing import KEYED, Hashing, Keyed, Unkeyed
 from stillwatch.share.matching import READ, Matcher
@@ -84,12 +84,14 @@ def match(request: MatchRequest, progress: Progress, *, now: datetime) -> Matche
     profile = read_profile(request.profile)
     hashing = _hashing(profile, request)
     plan = without_results(plan_inputs(request.paths, format=request.format), request.out)
-    _check(request.out)
     work = request.out / WORK
+    refuse_strangers(request.out, "a match", ours=any(is_of(folder / MATCHES, "match") for folder in (request.out, work)))
     with alone_in(request.out), room_in(request.out, input_bytes=sum(file.bytes for file in (*plan.files, *plan.access_logs))):
         try:
             remove_folder(work)
             work.mkdir(mode=0o700)
+            # a killed match leaves its work folder, and the next one has to know whose it is
+            write_text(work / MATCHES, json.dumps({"command": "match"}))
             matched = _matched(request, profile, hashing, plan, progress)
             _write(request, matched, now=now)
             return matched
@@ -118,22 +120,6 @@ def _hashing(profile: Profile, request: MatchRequest) -> Hashing:
         found = f"{request.profile} was made under the key {profile.key_id}, and --shared-key holds the key {request.shared_key.key_id}"
         raise ProfileError(f"{found}; ask {profile.producer} which key it is")
     return request.shared_key
-
-
-def _check(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; --out names a folder for the results")
-    strangers = [] if _is_ours(out / MATCHES) else strange_files(out)
-    if strangers:
-        raise OutputError(f"{out} holds files that are not a match's ({', '.join(strangers[:3])}); choose another --out")
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(found, dict) and cast("dict[str, Any]", found).get("command") == "match"
 
 
 def _matched(request: MatchRequest, profile: Profile, hashing: Hashing, plan: InputPlan, progress: Progress) -> Matched:

@@ -14,8 +14,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.app.state import RUN, WORK, remove_folder, strange_files, write_text
-from stillwatch.errors import OutputError, UsageError, naming
+from stillwatch.app.state import RUN, WORK, refuse_strangers, remove_folder, write_text
+from stillwatch.errors import OutputError, naming
 from stillwatch.records.screening import ScreenedFile, ScreenedLog
 
 KEY = "screen.json"
@@ -43,11 +43,7 @@ class ScreenFolder:
 
     def check(self) -> None:
         """Nothing for a folder that is not there, is empty, or is a screening's; else OutputError, or UsageError for a file."""
-        if self.out.exists() and not self.out.is_dir():
-            raise UsageError(f"{self.out} is a file; --out names a folder for the results")
-        strangers = [] if _json(self.work / KEY) is not None or self.holds_result() else strange_files(self.out)
-        if strangers:
-            raise OutputError(f"{self.out} holds files that are not a screening's ({', '.join(strangers[:3])}); choose another --out")
+        refuse_strangers(self.out, "a screening", ours=_json(self.work / KEY) is not None or self.holds_result())
 
     def prepare(self, key: str, *, resume: bool) -> None:
         """Make the folder, which is there, ready for a run; what an earlier run with the same key finished stays if `resume` asks.

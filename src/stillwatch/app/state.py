@@ -231,18 +231,33 @@ def earlier_result(out: Path) -> datetime | None:
 
 def check_folder(out: Path) -> None:
     """Refuse, and leave as it is, a folder that holds somebody else's files."""
-    if out.exists() and not out.is_dir():
-        message = f"{out} is a file; --out names a folder for the results"
-        raise UsageError(message)
     # names prove nothing: a provider's own logs may lie in a folder called exchanges
     ours = any(run_in(folder / RUN) is not None for folder in (out, *out.glob(f"{PREVIOUS}*"))) or (out / WORK / STATE).exists()
-    strangers = [] if ours else strange_files(out)
+    refuse_strangers(out, "a scan", ours=ours)
+
+
+def refuse_strangers(out: Path, run: str, *, ours: bool) -> None:
+    """Nothing for a folder that is not there, is empty, or is `ours`; else OutputError, or UsageError for a file.
+
+    `run` says what wants to write there, as `a scan`.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; --out names a folder for the results")
+    strangers = [] if ours else _strange_files(out)
     if strangers:
-        message = f"{out} holds files that are not a scan's ({', '.join(strangers[:3])}); choose another --out"
-        raise OutputError(message)
+        raise OutputError(f"{out} holds files that are not {run}'s ({', '.join(strangers[:3])}); choose another --out")
 
 
-def strange_files(out: Path) -> list[str]:
+def is_of(path: Path, command: str) -> bool:
+    """Whether a file is the JSON record that a command of this name leaves in its folders."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and cast("dict[str, Any]", found).get("command") == command
+
+
+def _strange_files(out: Path) -> list[str]:
     """What a folder without a run of ours holds of somebody else's; hidden files stay as they are, but a work folder would be emptied."""
     if not out.exists():
         return []
