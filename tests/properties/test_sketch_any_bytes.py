@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,6 +117,7 @@ def test_text_buffers_give_back_every_value_of_slices_of_both_offset_widths(
             assert data[offsets[row] : offsets[row + 1]].tobytes().decode() == value
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(ROWS, st.lists(st.integers(0, 24), max_size=4))
 def test_rows_do_not_depend_on_how_they_are_dealt_into_batches(rows: list[Any], cuts: list[int]) -> None:
@@ -136,6 +138,7 @@ def test_every_batch_comes_out_as_the_sketched_table_declares(rows: list[Any]) -
     assert sketched.num_rows == len(rows)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(ROWS)
 def test_missing_text_gives_nulls_and_not_zeros(rows: list[Any]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -23,6 +24,7 @@ def test_a_higher_score_never_has_a_higher_p(scores: np.ndarray, reference: np.n
     assert np.all(np.diff(tail_p_values(ordered, reference).p) <= 0)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(_vector(1, 40), _vector(1, 200), st.randoms(use_true_random=False))
 def test_the_order_of_the_reference_does_not_matter(scores: np.ndarray, reference: np.ndarray, random: object) -> None:
@@ -31,6 +33,7 @@ def test_the_order_of_the_reference_does_not_matter(scores: np.ndarray, referenc
     assert np.array_equal(tail_p_values(scores, reference).p, tail_p_values(scores, shuffled).p)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(_vector(1, 40), _vector(1, 200))
 def test_within_the_reference_the_tail_p_is_never_below_the_rank_p(scores: np.ndarray, reference: np.ndarray) -> None:
@@ -41,6 +44,7 @@ def test_within_the_reference_the_tail_p_is_never_below_the_rank_p(scores: np.nd
     assert np.array_equal(inside | (scores > reference.max()), np.ones(scores.size, dtype=bool))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(_vector(50, 200))
 def test_just_above_the_highest_reference_value_p_is_not_below_the_rank_p(reference: np.ndarray) -> None:

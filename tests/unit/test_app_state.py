@@ -196,6 +196,7 @@ def test_two_scans_do_not_write_into_one_folder_at_a_time(tmp_path: Path) -> Non
         assert list(out.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_screening_does_not_write_into_a_folder_that_another_run_writes_into(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "corpus.txt").write_text("a text of a few words", "utf-8")
     out = tmp_path / "out"

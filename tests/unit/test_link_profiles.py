@@ -229,6 +229,7 @@ def test_the_only_speaker_of_a_language_stands_in_the_middle() -> None:
     assert subject_distances(_speaking([1, 8], [0, 1]).accounts, np.arange(2)).tolist() == [0.0, 0.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [2, 3, 16])
 def test_threads_fill_the_same_arrays(threads: int) -> None:
     alone, together = _built(_rows(), 64), _built(_rows(), 64, threads=threads)

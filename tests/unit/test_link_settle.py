@@ -200,6 +200,7 @@ def test_memberships_are_shares_strongest_first_and_none_below_the_bound(linked:
         assert len(group.members) == len(group.membership) >= SETTINGS.smallest_group
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", PLANS, ids=NAMES)
 def test_every_member_of_a_group_is_a_suspect(linked: Callable[[Plan], Linked], plan: Plan) -> None:
     for group in linked(plan).groups:
@@ -212,6 +213,7 @@ def test_q_values_are_no_smaller_than_p_values(linked: Callable[[Plan], Linked],
         assert q_value >= (tested.p_value if tested.p_value is not None else 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", [POPULAR, TWO_CREWS], ids=["popular phrase", "two crews"])
 def test_the_same_seed_gives_the_same_groups(linked: Callable[[Plan], Linked], plan: Plan) -> None:
     first, again = linked(plan), _linked(plan)

@@ -43,6 +43,7 @@ def test_the_same_seed_gives_the_same_codebook() -> None:
     assert _equal(one, other)
 
 
+@pytest.mark.slow
 def test_another_seed_may_give_another_codebook() -> None:
     texts, owners = _sample()
     one, other = (fit_codebook(texts, owners, generator(seed, "codebook"), cells=8) for seed in (9, 10))
@@ -74,6 +75,7 @@ def test_words_that_everybody_uses_say_nothing() -> None:
     assert not codebook.rarity[common.astype(np.int64)].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "texts",
     [[], ["one text"], [""] * 200, ["the very same text about rivers"] * 200, ["字"] * 120, ["a", "b"] * 100],
@@ -87,6 +89,7 @@ def test_odd_samples_give_a_codebook_all_the_same(texts: list[str]) -> None:
     assert codebook.texts == len(texts)
 
 
+@pytest.mark.slow
 def test_cells_shrink_with_the_sample() -> None:
     texts, owners = _sample()
     assert len(fit_codebook(texts, owners, generator(9, "codebook"), cells=128).centres) <= 12

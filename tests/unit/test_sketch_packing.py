@@ -25,6 +25,7 @@ def _summed(projection: np.ndarray, words: np.ndarray) -> np.ndarray:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [40, 1024, 1025, 4096])
 def test_the_direction_of_a_text_is_kept(projection: np.ndarray, count: int) -> None:
     words = generator(2, f"words/{count}").integers(0, VOCABULARY, count).astype(np.uint64)

@@ -112,6 +112,7 @@ def test_a_window_that_drifts_scores_those_who_sent_in_it() -> None:
     assert scores[:ODD].min() > np.median(scores[ODD:])
 
 
+@pytest.mark.slow
 def test_accounts_of_few_queries_are_not_judged_by_tests_that_need_many() -> None:
     owners = np.repeat(np.arange(ACCOUNTS), [3] * ODD + [EACH] * (ACCOUNTS - ODD))
     draw = generator(4, "few")
@@ -120,6 +121,7 @@ def test_accounts_of_few_queries_are_not_judged_by_tests_that_need_many() -> Non
         assert np.isneginf(score(traffic)[:ODD]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(BASELINES))
 def test_every_baseline_scores_every_account(name: str) -> None:
     traffic = _traffic()

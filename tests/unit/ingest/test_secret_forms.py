@@ -194,6 +194,7 @@ def test_columns_are_masked_like_every_single_text(text: str) -> None:
     assert mask_array(pa.array([text, None, ""])).to_pylist() == [mask(text), None, ""]
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.lists(st.sampled_from(_WHOLE + _SCRAPS * 6) | st.text(max_size=6), max_size=12).map("".join))
 def test_masking_is_final_and_every_text_it_changes_is_suspected(text: str) -> None:

@@ -224,6 +224,7 @@ _SCRAPS = [
 ]
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(_WHOLE + _SCRAPS * 4) | st.text(max_size=6), max_size=12).map("".join))
 @example("password: [secret:aws:1234abcd]!x9y8")
 def test_masking_is_final_and_every_text_it_changes_is_suspected(text: str) -> None:
@@ -284,6 +285,7 @@ def test_hostile_text_is_masked_in_linear_time(piece: str, before: str, masks_in
     assert masks_in_linear_time(before, piece)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["a" * 10**6, "sk-" * 300_000, "password=" * 100_000])
 def test_a_megabyte_of_hostile_text_takes_seconds(text: str) -> None:
     started = perf_counter()

@@ -75,6 +75,7 @@ def test_order_counts_and_token_0_absorbs_nothing() -> None:
     assert int(context_seeds([0, 5, 9], 2)[0]) != int(context_seeds([0, 6, 9], 2)[0])
 
 
+@pytest.mark.slow
 def test_every_bit_of_a_draw_is_a_coin_over_tokens_contexts_and_keys() -> None:
     over_tokens = draws_over_vocabulary(KEY, 7, 40_000)
     over_contexts = draws(KEY, context_seeds(np.arange(40_001), 1), np.zeros(40_000, np.int64))

@@ -27,6 +27,8 @@ from stillwatch.records.verdicts import Outcome
 
 from .conftest import NOW, Case
 
+pytestmark = pytest.mark.slow
+
 PAIRS = 30
 
 

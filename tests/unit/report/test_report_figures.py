@@ -11,6 +11,8 @@ from stillwatch.report import figures
 from stillwatch.report.figures import Tie
 from stillwatch.report.figures.network import sampled
 
+pytestmark = pytest.mark.slow
+
 DAYS = [datetime(2026, 6, 1, tzinfo=UTC) + timedelta(days=day) for day in range(10)]
 
 

@@ -86,6 +86,7 @@ def test_the_file_has_one_row_a_finding_in_order_of_rank(report: Report, tmp_pat
     assert [entry.name for entry in tmp_path.iterdir()] == ["findings.jsonl"]
 
 
+@pytest.mark.slow
 def test_hostile_text_cannot_act_on_whoever_prints_the_file(nasty: Report, tmp_path: Path) -> None:
     path = tmp_path / "findings.jsonl"
     write_findings(path, nasty)

@@ -75,6 +75,7 @@ def test_a_single_account_is_explained_without_links(report: Report) -> None:
     assert report.findings[2].entity_id in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colour", [False, True])
 def test_no_text_from_a_log_steers_the_terminal(nasty: Report, colour: bool) -> None:
     explained = [explain_text(finding, everything=everything) for finding in nasty.findings for everything in (False, True)]

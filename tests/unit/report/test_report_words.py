@@ -37,6 +37,7 @@ def test_a_cut_text_says_how_much_is_left_out() -> None:
     assert visible("x" * 105, limit=100) == "x" * 100 + " … [5 more characters]"
 
 
+@pytest.mark.slow
 @given(st.text(max_size=100), st.integers(2, 40))
 def test_a_short_text_fits_its_columns(text: str, columns: int) -> None:
     assert len(short(text, columns)) <= columns

@@ -27,6 +27,7 @@ def _documents() -> tuple[np.ndarray, np.ndarray]:
     return ids, np.concatenate([[0], np.cumsum(SIZES)]).astype(np.int64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [GREEN_LIST, GUMBEL])
 @pytest.mark.parametrize("width", [1, 2, 5])
 def test_the_compiled_pass_scores_each_pair_once_as_the_marks_do(kind: str, width: int) -> None:

@@ -24,6 +24,8 @@ from stillwatch.share.misp import misp_event, template
 from stillwatch.share.stix import stix_bundle
 from stillwatch.share.tables import csv_text, finding_tables
 
+pytestmark = pytest.mark.slow
+
 GIVEN: dict[str, Any] = {"producer": "Example Models", "tlp": "amber", "in_house": False}
 
 

@@ -31,6 +31,7 @@ def _texts(report: Report) -> set[str]:
     return {text for finding in report.findings for exhibit in finding.exhibits for text in (exhibit.prompt[:30], exhibit.response[:30])}
 
 
+@pytest.mark.slow
 def test_no_identifier_and_no_text_is_in_any_format(claims: Sequence[Claim], report: Report) -> None:
     whole = _everything(claims, report)
     secret = {member.account_id for finding in report.findings for member in finding.members}
