@@ -245,6 +245,12 @@ def test_a_finding_has_the_same_uid_whenever_it_is_built(entities: Entities, jud
         ("a quiz for the driving licence", "contract", Severity.HIGH),
         ("Licensed training, deal 7", "business", Severity.HIGH),
         ("chat", "contract", Severity.HIGH),
+        ("No personal data; synthetic data under licence", "contract", Severity.INFO),
+        ("synthetic data, not under licence", "contract", Severity.HIGH),
+        ("we don't do licensed training", "contract", Severity.HIGH),
+        ("unlicensed training", "contract", Severity.HIGH),
+        ("synthetic data under licence (expired)", "contract", Severity.HIGH),
+        ("licensed training: pending", "licensed", Severity.HIGH),
     ],
 )
 def test_a_licence_of_a_verified_customer_makes_a_harvest_information(
