@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -12,13 +14,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillwatch.errors import UnreadableInputError
-from stillwatch.provenance.measures import MeasureError
+from stillwatch.provenance.columns import MeasureError
 
 LARGEST = 8 * 1024**3
 """Bytes of a file's arrays once unpacked."""
 LONGEST_LINE = 64 * 1024 * 1024
+MOST_ROWS = 20_000_000
+"""Rows of a Parquet file: a small one may unpack to any number."""
+_UNREAD = frozenset({"reason"})
+"""Columns for people."""
 
 Columns = dict[str, NDArray[Any]]
+
+_BROKEN = (
+    ValueError,
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+    MemoryError,
+    OverflowError,
+    SyntaxError,
+)
+"""What a hostile archive makes the libraries raise."""
 
 
 def read_measures(path: Path) -> Columns:
@@ -45,7 +66,7 @@ def _read_npz(path: Path) -> Columns:
             raise MeasureError(f"{path} unpacks to {size:,} bytes, at most {LARGEST:,} are read; measure fewer units")
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError, KeyError) as error:
+    except _BROKEN as error:
         message = (
             f"{path} cannot be read as arrays ({type(error).__name__}); arrays of plain numbers and text are read, pickled objects never"
         )
@@ -57,10 +78,15 @@ def _read_parquet(path: Path) -> Columns:
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path)
-    except (pa.ArrowException, OSError) as error:
+        with parquet.ParquetFile(path) as file:
+            rows = file.metadata.num_rows
+            if rows > MOST_ROWS:
+                raise MeasureError(f"{path} has {rows:,} rows, at most {MOST_ROWS:,} are read; measure fewer units")
+            table = file.read()
+        found = table.to_pylist()
+    except (pa.ArrowException, *_BROKEN) as error:
         raise MeasureError(f"{path} cannot be read as Parquet ({type(error).__name__}); write it again") from None
-    return _columns(table.to_pylist(), path)
+    return _columns(found, path)
 
 
 def read_lines(path: Path) -> Columns:
@@ -88,7 +114,7 @@ def whole_rows(target: Path) -> int:
     content = target.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
-        target.write_bytes(whole)
+        os.truncate(target, len(whole))
     return whole.count(b"\n")
 
 
@@ -117,38 +143,65 @@ def _row(line: bytes, place: str) -> dict[str, Any]:
 def _columns(rows: list[dict[str, Any]], path: Path) -> Columns:
     if rows and "tokens" in {name for row in rows for name in row} and "document" in rows[0]:
         return _documents(rows, path)
-    names = dict.fromkeys(name for row in rows for name in row)
+    names = dict.fromkeys(name for row in rows for name in row if name not in _UNREAD)
     return {name: _column([row.get(name) for row in rows], name, path) for name in names}
 
 
 def _column(values: list[Any], name: str, path: Path) -> NDArray[Any]:
-    given = [value for value in values if value is not None]
-    if given and all(isinstance(value, bool) for value in given):
+    """One kind of value for all rows; a row without one has false, an empty text, no answer, or not a number."""
+    kinds = {_kind(value): row for row, value in reversed(list(enumerate(values, 1))) if value is not None}
+    if len(kinds) > 1 and set(kinds) != {"a whole number", "a number"}:
+        shown = " and ".join(f"{kind} (row {row})" for kind, row in sorted(kinds.items(), key=lambda pair: pair[1])[:2])
+        raise MeasureError(f"{path}: {name} holds values of several kinds, {shown}; one kind for all rows was expected")
+    kind = next(iter(kinds)) if len(kinds) == 1 else "a number"
+    if kind == "true or false":
         return np.array([bool(value) for value in values])
-    if all(isinstance(value, int) and not isinstance(value, bool) for value in given):
-        if len(given) == len(values):
-            return _whole(given, name, path)
-        return np.array([-1 if value is None else value for value in values]) if name == "answered" else _numbers(values)
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):
+    if kind == "text":
+        return _text_column(values, name, path)
+    if kind == "a whole number":
+        given = [-1 if value is None and name == "answered" else value for value in values]
+        whole = [value for value in given if value is not None]
+        return _whole(whole, name, path) if len(whole) == len(given) else _numbers(given)
+    if kind == "a number":
         return _numbers(values)
-    if all(isinstance(value, str) for value in given):
-        return np.array(["" if value is None else value for value in values], dtype=np.str_)
-    raise MeasureError(f"{path}: {name} holds values of several kinds; one kind for all rows was expected")
+    raise MeasureError(f"{path}: {name} holds {kind} in row {kinds[kind]}; numbers, text, or true and false are read")
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int):
+        return "a whole number"
+    if isinstance(value, float):
+        return "a number"
+    return {"str": "text", "list": "a list", "dict": "an object"}.get(type(value).__name__, f"a {type(value).__name__}")
+
+
+def _text_column(values: list[Any], name: str, path: Path) -> NDArray[np.str_]:
+    longest = max(len(value) for value in values if value is not None)
+    if 4 * longest * len(values) > LARGEST:
+        raise MeasureError(f"{path}: {name} holds a text of {longest:,} characters, too long for {len(values):,} rows; shorten it")
+    return np.array(["" if value is None else value for value in values], dtype=np.str_)
 
 
 def _whole(values: list[int], name: str, path: Path) -> NDArray[Any]:
     try:
         return np.array(values, dtype=np.uint64 if name == "seeds" else np.int64)
     except OverflowError:
-        raise MeasureError(f"{path}: {name} holds a whole number beyond 64 bits; measure again") from None
+        row = next((row for row, value in enumerate(values, 1) if not -(2**63) <= value < 2**63), 1)
+        raise MeasureError(f"{path}: {name} holds a whole number beyond 64 bits in row {row}; measure again") from None
 
 
 def _numbers(values: list[Any]) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else _number(value) for value in values])
+
+
+def _number(value: float) -> float:
     try:
-        return np.array([np.nan if value is None else float(value) for value in values])
+        return float(value)
     except OverflowError:
         # a whole number beyond doubles is as unusable as a missing one, and is found as such
-        return np.full(len(values), np.nan)
+        return np.nan
 
 
 def _documents(rows: list[dict[str, Any]], path: Path) -> Columns:
@@ -156,7 +209,7 @@ def _documents(rows: list[dict[str, Any]], path: Path) -> Columns:
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in ("document", "tokens", "prompt_document", "prompt_tokens")}
     for place, row in enumerate(rows):
         for name, of in (("tokens", "document"), ("prompt_tokens", "prompt_document")):
-            ids = _ids(row.get(name) or [], f"{path}, row {place + 1}, {name}")
+            ids = _ids([] if row.get(name) is None else row[name], f"{path}, row {place + 1}, {name}")
             columns[name].append(ids)
             columns[of].append(np.full(ids.size, place, dtype=np.int64))
     joined: Columns = {name: np.concatenate(parts) for name, parts in columns.items()}
@@ -164,6 +217,6 @@ def _documents(rows: list[dict[str, Any]], path: Path) -> Columns:
 
 
 def _ids(values: Any, place: str) -> NDArray[np.int64]:
-    if not isinstance(values, list) or not all(isinstance(value, int) and 0 <= value < 2**32 for value in cast("list[Any]", values)):
+    if not isinstance(values, list) or not all(type(value) is int and 0 <= value < 2**32 for value in cast("list[Any]", values)):
         raise MeasureError(f"{place}: a list of token ids was expected")
     return np.array(values, dtype=np.int64)

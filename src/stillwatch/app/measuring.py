@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stillwatch.app.asked_units import asked_units, slots_of
 from stillwatch.app.kept_measures import bind
 from stillwatch.app.measure_files import plain_prompt, rows_of, whole_rows
-from stillwatch.app.open_measuring import OpenTask, measure_open
-from stillwatch.app.plan_files import read_seal, tokenizer_file
+from stillwatch.app.open_measuring import OpenTask, measure_open, prepare_open
+from stillwatch.app.plan_checking import tokenizer_file
+from stillwatch.app.plan_files import read_seal
+from stillwatch.app.private_files import open_appending
 from stillwatch.app.progress import Progress
-from stillwatch.app.state import file_sha256
 from stillwatch.app.tokenizing import load_tokenizer
+from stillwatch.app.unusable import HeldBack
+from stillwatch.errors import naming
 from stillwatch.marks.canaries import named_variant
-from stillwatch.marks.canary_families import Slot, all_slots, check_together, parse_families, shipped_families
+from stillwatch.marks.canary_families import Slot
 from stillwatch.provenance.canaries import UNANSWERED
-from stillwatch.provenance.measures import MeasureError
+from stillwatch.provenance.columns import MeasureError
 from stillwatch.provenance.overlap import overlap
 from stillwatch.provenance.plan import Plan, PlanError, PlannedTest, Seal
-from stillwatch.provenance.suspects import MOST_IN_A_ROW, AnswerError, Suspect, SuspectError
-from stillwatch.provenance.suspects.endpoint import EndpointSuspect
+from stillwatch.provenance.suspects import AnswerError, Suspect, SuspectError
+from stillwatch.provenance.suspects.endpoint import NO_LOG_PROBABILITIES, EndpointSuspect
 from stillwatch.provenance.suspects.folder import FolderSuspect
 from stillwatch.provenance.suspects.transport import Transport
 
@@ -44,61 +46,91 @@ def open_suspect(plan: Plan, path: Path, *, key: str) -> Suspect | None:
 def measure(plan: Plan, path: Path, suspect: Suspect, progress: Progress) -> None:
     """Fill every measured file that is not complete; what an earlier run kept under the same seal is not asked again.
 
-    Raises PlanError for a file that was measured under another seal, SuspectError where the suspect gives nothing; rows so far are kept.
+    Every test is made ready, and what it kept is looked at, before any of them asks the suspect anything.
+    Raises OutputError for a file that was measured under another seal, PlanError and MeasureError for what cannot be asked or gone on with,
+    SuspectError where the suspect gives nothing, or nothing usable; rows so far are kept.
     """
     sealed = read_seal(plan, path)
-    for test in plan.tests:
-        target = path.parent / test.measured
-        models = _models(plan, test, path)
-        if test.prompts:
-            bind(target, {"seal_sha256": sealed.seal_sha256, "test": test.name, **models})
-        if test.kind == "radioactivity_open":
-            if not target.exists():
-                measure_open(_open_task(plan, test, path, suspect, sealed, models), progress)
-        elif test.prompts:
-            _measure_rows(test, path, target, _measure_of(plan, test, path, suspect), progress)
-        elif not target.exists():
-            raise PlanError(f"{path}: test {test.name!r} has neither prompts nor {test.measured}; name the prompts, or give the measures")
+    ready = [_ready(plan, test, path, suspect, sealed) for test in plan.tests]
+    for ask in ready:
+        ask(progress)
 
 
-def _models(plan: Plan, test: PlannedTest, path: Path) -> dict[str, str]:
-    """The digest of the model folders that a test asks, so that answers of one model are never gone on with by another's."""
-    if not plan.suspect.folder:
-        return {}
-    digest = hashlib.sha256()
-    for folder in (plan.suspect.folder, *test.reference_folders):
-        files = sorted(file for file in (path.parent / folder).iterdir() if file.suffix in (".safetensors", ".json"))
-        digest.update("".join(f"{folder}/{file.name} {file_sha256(file)}\n" for file in files).encode("utf-8", "replace"))
-    return {"models_sha256": digest.hexdigest()}
+def _ready(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect, sealed: Seal) -> Callable[[Progress], None]:
+    """What measures a test, with everything checked that can be without asking."""
+    target = path.parent / test.measured
+    if not plan.asks(test):
+        if not target.exists():
+            raise PlanError(
+                f"{path}: test {test.name!r} has neither prompts nor {test.measured}; give the measures before the suspect is asked"
+            )
+        return lambda _: None
+    bind(target, {"seal_sha256": sealed.seal_sha256, "test": test.name})
+    if test.kind == "radioactivity_open":
+        if target.exists():
+            return lambda _: None
+        task = _open_task(plan, test, path, suspect, sealed)
+        texts = prepare_open(task)
+        return lambda progress: measure_open(task, progress, texts=texts)
+    prompts = asked_units(plan, test, path)
+    kept = _kept(target, len(prompts))
+    of, held = _measure_of(plan, test, path, suspect), HeldBack(target, len(kept))
+    return lambda progress: _measure_rows(test, target, prompts, kept, of, held, progress)
 
 
-def _measure_rows(test: PlannedTest, path: Path, target: Path, of: Measure, progress: Progress) -> None:
-    # a pairs file of `stillwatch mark` chains its lines, the pair inside
-    prompts = [row["pair"] if isinstance(row.get("pair"), dict) else row for row in rows_of(path.parent / test.prompts)]
+def _kept(target: Path, most: int) -> list[bool]:
+    """Whether each row that is there shows that the suspect gives usable answers. MeasureError for rows that cannot be gone on with."""
     done = whole_rows(target)
-    if done > len(prompts):
-        raise MeasureError(f"{target} holds {done:,} rows for {len(prompts):,} prompts; it belongs to another plan, so move it away")
+    rows = [_shows(row) for row in rows_of(target)] if done else []
+    if not len(rows) == done <= most:
+        raise MeasureError(
+            f"{target} holds {done:,} lines for {most:,} prompts, or empty ones; it belongs to another plan, so move it away"
+        )
+    return rows
+
+
+def _shows(row: Row) -> bool:
+    """Not where the answer was unusable, nor where none was asked for."""
+    return not row.get("missing") and not row.get("identical")
+
+
+def _measure_rows(
+    test: PlannedTest, target: Path, prompts: Sequence[Row], kept: Sequence[bool], of: Measure, held: HeldBack, progress: Progress
+) -> None:
+    answered = any(kept)
     progress.begin(test.name, len(prompts))
-    unusable = 0
-    with target.open("a", encoding="utf-8") as file:
-        for number, prompt in enumerate(prompts[done:], done + 1):
-            row = _measured(of, prompt, f"{path.parent / test.prompts}, row {number}")
-            unusable = unusable + 1 if row.get("missing") else 0
-            file.write(json.dumps(row) + "\n")
+    with naming(target), open_appending(target) as file:
+        for number, prompt in enumerate(prompts[len(kept) :], len(kept) + 1):
+            row = _measured(of, prompt)
+            if row.get("missing"):
+                held.hold(number, row, str(row["reason"]))
+                if held.too_many:
+                    break
+            elif _shows(row):
+                answered = True
+                file.write(held.released(row))
+            else:
+                file.write(held.with_unasked(row))
             file.flush()
             progress.advance(number)
-            if unusable >= MOST_IN_A_ROW:
-                os.fsync(file.fileno())
-                message = (
-                    f"{test.name}: {unusable} unusable answers in a row, the last because {row['reason']}; they are missing in {target}. "
-                    "Find out what the suspect does, then run the same command again to go on"
-                )
-                raise SuspectError(message)
+        if held.unusable and (held.too_many or not answered):
+            raise SuspectError(f"{test.name}: {held.words()}{_advice(held.reason, answered=answered)}")
+        file.write(held.released())
+        file.flush()
         os.fsync(file.fileno())
-    progress.end(len(prompts), 0.0, resumed=done == len(prompts))
+    progress.end(len(prompts), 0.0, resumed=len(kept) == len(prompts))
 
 
-def _measured(of: Measure, prompt: Mapping[str, Any], place: str) -> Row:
+def _advice(reason: str, *, answered: bool) -> str:
+    if answered or reason != NO_LOG_PROBABILITIES:
+        return ""
+    return (
+        ". An endpoint that never gives log-probabilities is asked for answers instead: none was used, so write a new plan with "
+        "logprobs = false under another name, and seal that"
+    )
+
+
+def _measured(of: Measure, prompt: Row) -> Row:
     try:
         return of(prompt)
     except AnswerError as error:
@@ -109,8 +141,6 @@ def _measured(of: Measure, prompt: Mapping[str, Any], place: str) -> Row:
         if "variants" in prompt:
             named |= {name: prompt[name] for name in ("slot", "variants", "variants_sha256")} | {"answered": UNANSWERED}
         return {**named, "missing": True, "reason": str(error)[:300]}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise MeasureError(f"{place}: lacks or misuses {error}; docs/how-to/prove.md says what prompts hold") from None
 
 
 def _measure_of(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect) -> Measure:
@@ -118,7 +148,7 @@ def _measure_of(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect) -> 
         by_likelihood = plan.suspect.kind == "folder" or plan.suspect.logprobs
         return lambda row: _twin(row, suspect, by_likelihood=by_likelihood, most_tokens=test.most_tokens)
     if test.kind == "canaries":
-        slots = _slots(test, path)
+        slots = slots_of(test, path)
         return lambda row: _canary(row, suspect, slots, most_tokens=test.most_tokens)
     if test.kind == "radioactivity_closed":
         encode = _encoder(test, path, suspect)
@@ -141,20 +171,10 @@ def _twin(row: Mapping[str, Any], suspect: Suspect, *, by_likelihood: bool, most
 
 
 def _canary(row: Mapping[str, Any], suspect: Suspect, slots: Mapping[str, Slot], *, most_tokens: int) -> Row:
-    slot = slots.get(str(row["slot"]))
-    if slot is None or slot.digest != row["variants_sha256"]:
-        raise MeasureError(f"slot {str(row['slot'])[:80]!r} is not in the families, or has other variants there; name them in `families`")
+    slot = slots[row["slot"]]
     named = named_variant(slot, suspect.answer(str(row["question"]), most_tokens=most_tokens))
     answered = UNANSWERED if named is None else slot.variants.index(named)
     return {"slot": slot.id, "variants": len(slot.variants), "variants_sha256": slot.digest, "answered": answered}
-
-
-def _slots(test: PlannedTest, path: Path) -> dict[str, Slot]:
-    """Slots by id: the shipped families and those of the plan."""
-    own = [parse_families((path.parent / name).read_text("utf-8"), name) for name in test.families]
-    families = [*shipped_families(), *(family for part in own for family in part)]
-    check_together(families)
-    return {slot.id: slot for slot in all_slots(families)}
 
 
 def _document(row: Mapping[str, Any], suspect: Suspect, encode: Callable[[str], list[int]], *, most_tokens: int) -> Row:
@@ -173,13 +193,9 @@ def _encoder(test: PlannedTest, path: Path, suspect: Suspect) -> Callable[[str],
     return lambda text: list(encode([text])[0])
 
 
-def _open_task(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect, sealed: Seal, models: Mapping[str, str]) -> OpenTask:
-    if not isinstance(suspect, FolderSuspect) or len(test.reference_folders) != len(test.references) or not test.prompts:
-        message = (
-            f"{path}: test {test.name!r} needs whole next-token distributions: prompts of neutral text, a suspect of kind folder and one "
-            "entry of reference_folders for each reference, all of one tokenizer; or give the arrays as a measured file"
-        )
-        raise PlanError(message)
+def _open_task(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect, sealed: Seal) -> OpenTask:
+    if not isinstance(suspect, FolderSuspect):
+        raise PlanError(f"{path}: test {test.name!r} needs whole next-token distributions; give a suspect of kind folder")
     return OpenTask(
         test=test,
         prompts=path.parent / test.prompts,
@@ -187,5 +203,4 @@ def _open_task(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect, seal
         suspect=suspect,
         references=tuple(FolderSuspect(path.parent / folder, seed=plan.seed) for folder in test.reference_folders),
         seal_sha256=sealed.seal_sha256,
-        models_sha256=models.get("models_sha256", ""),
     )

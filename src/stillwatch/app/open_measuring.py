@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +16,10 @@ from numpy.typing import NDArray
 
 from stillwatch.app.measure_files import rows_of
 from stillwatch.app.progress import Progress
-from stillwatch.errors import naming
+from stillwatch.errors import TooFewSamplesError, naming
 from stillwatch.marks.prf import context_seeds
-from stillwatch.provenance.measures import MeasureError
+from stillwatch.provenance.columns import MeasureError
+from stillwatch.provenance.open_radioactivity import WINDOWS
 from stillwatch.provenance.plan import PlanError, PlannedTest
 from stillwatch.provenance.suspects import MOST_IN_A_ROW, AnswerError, SuspectError
 from stillwatch.provenance.suspects.folder import FolderSuspect, listed
@@ -41,7 +45,7 @@ class OpenTask:
         prompts: its neutral text.
         target: the npz to be made.
         suspect, references: of one tokenizer.
-        seal_sha256, models_sha256: that a saved part is bound to.
+        seal_sha256: that a saved part is bound to; it fixes the models' files as well.
     """
 
     test: PlannedTest
@@ -50,7 +54,6 @@ class OpenTask:
     suspect: FolderSuspect
     references: tuple[FolderSuspect, ...]
     seal_sha256: str
-    models_sha256: str = ""
 
     @property
     def part(self) -> Path:
@@ -127,50 +130,113 @@ class _Lists:
         self.positions = saved["seeds"].size if "seeds" in saved else 0
 
 
-def measure_open(task: OpenTask, progress: Progress, clock: Callable[[], float] = time.monotonic) -> None:
-    """Make the measured file, from where an earlier run was saved.
+def prepare_open(task: OpenTask) -> list[list[int]]:
+    """Token ids of the neutral texts, seen to be what can be measured before a model is asked anything.
 
-    Texts after which a model gives no finite probabilities are left out and counted in the array `unusable`.
-    Raises PlanError where no text is longer than a window, SuspectError for models that split a text differently, differ in their
-    vocabulary, or give nothing usable for several texts in a row; what was measured until then is saved.
+    Raises MeasureError for a row that holds no text or a saved part that is damaged, PlanError for a part of another seal,
+    TooFewSamplesError for too few distinct windows, SuspectError for models that split a text differently or differ in their vocabulary.
     """
     texts = _texts(task)
+    _check_windows(task, texts)
+    sizes = {model.vocabulary for model in (task.suspect, *task.references)}
+    if len(sizes) != 1:
+        raise SuspectError(f"{task.test.name}: suspect and references have vocabularies of {sorted(sizes)} tokens; one for all is needed")
+    _saved(task, ("bound",))
+    return texts
+
+
+def measure_open(
+    task: OpenTask, progress: Progress, clock: Callable[[], float] = time.monotonic, texts: list[list[int]] | None = None
+) -> None:
+    """Make the measured file, from where an earlier run was saved.
+
+    Texts after which a model gives no finite probabilities are left out and counted in the array `unusable`, once a later one is usable;
+    several in a row end the run without being used up, and the next run goes on for as many beyond them.
+    Raises what `prepare_open` does, unless its `texts` are given, and SuspectError where several texts in a row are unusable.
+    """
+    texts = prepare_open(task) if texts is None else texts
     form = _form(task, texts)
-    done, unusable = _restored(task, form)
+    at = _restored(task, form)
     progress.begin(task.test.name, len(texts))
-    in_a_row, saved, took = 0, clock(), 0.0
-    for ids in texts[done:]:
-        usable = _added(task, form, ids)
-        done, unusable, in_a_row = done + 1, unusable + (not usable), 0 if usable else in_a_row + 1
-        progress.advance(done)
-        stuck = in_a_row >= MOST_IN_A_ROW
+    saved, took, most = clock(), 0.0, MOST_IN_A_ROW + at.tried
+    for ids in texts[at.done :]:
+        at.after(usable=_added(task, form, ids))
+        progress.advance(at.done + at.held)
+        stuck = at.held >= most
         if stuck or clock() - saved > max(SAVED_EVERY_S, _SHARE_OF_TIME * took):
             start = clock()
-            _save(task, form, done, unusable)
+            _save(task, form, at)
             saved, took = clock(), clock() - start
         if stuck:
-            raise SuspectError(f"{task.test.name}: {in_a_row} texts in a row without finite probabilities; check the models' files")
-    counted = {"documents": np.array([len(texts)]), "unusable": np.array([unusable])}
+            break
+    if at.held >= most or not at.usable:
+        _save(task, form, at)
+        raise SuspectError(
+            f"{task.test.name}: {at.held} texts in a row without finite probabilities; they are not used up. Check the models' files, then "
+            "run the same command again: it goes on beyond them if they stay so"
+        )
+    counted = {"documents": np.array([len(texts)]), "unusable": np.array([at.unusable + at.held])}
     _write(task.target, form.arrays(final=True) | counted)
     task.part.unlink(missing_ok=True)
     progress.end(len(texts), 0.0, resumed=False)
 
 
+@dataclass(slots=True, kw_only=True)
+class _At:
+    """How far a measurement is.
+
+    Attributes:
+        done: texts that are settled: usable, or followed by one that is.
+        unusable: of these.
+        usable: whether any text was usable.
+        held: unusable texts since the last usable one.
+        tried: of these, how many an earlier run had tried.
+    """
+
+    done: int = 0
+    unusable: int = 0
+    usable: bool = False
+    held: int = 0
+    tried: int = 0
+
+    def after(self, *, usable: bool) -> None:
+        """The next text was asked."""
+        if usable:
+            self.done, self.unusable = self.done + self.held + 1, self.unusable + self.held
+            self.usable, self.held, self.tried = True, 0, 0
+        else:
+            self.held += 1
+
+
 def _texts(task: OpenTask) -> list[list[int]]:
     """Token ids of every text, the same by all models' tokenizers."""
     found: list[list[int]] = []
+    models = (task.suspect, *task.references)
     for number, row in enumerate(rows_of(task.prompts), 1):
+        place = f"{task.prompts}, row {number}"
         if not isinstance(row.get("text"), str):
-            raise MeasureError(f"{task.prompts}, row {number}: holds no `text`; give neutral text, one JSON object with it on each line")
-        ids = task.suspect.encode(row["text"])
-        if any(reference.encode(row["text"]) != ids for reference in task.references):
+            raise MeasureError(f"{place}: holds no `text`; give neutral text, one JSON object with it on each line")
+        try:
+            ids, *others = (model.encode(row["text"]) for model in models)
+        except AnswerError as error:
+            raise MeasureError(
+                f"{place}: {str(error).removesuffix('; it is left out')}; take the row out, and seal the plan anew"
+            ) from None
+        if any(other != ids for other in others):
             raise SuspectError(
-                f"{task.test.name}: suspect and reference split text {number} into different tokens; one tokenizer for all is needed"
+                f"{place}: suspect and reference split the text into different tokens; one tokenizer for all is needed by {task.test.name}"
             )
-        found.append(ids[: task.suspect.longest])
-    if not any(len(ids) > task.test.width for ids in found):
-        raise PlanError(f"{task.prompts}: test {task.test.name!r} has no text longer than a window; give neutral text")
+        found.append(ids[: min(model.longest for model in models)])
     return found
+
+
+def _check_windows(task: OpenTask, texts: list[list[int]]) -> None:
+    seen: set[int] = set()
+    for ids in texts:
+        seen.update(_windows(ids, task.test.width).tolist())
+        if len(seen) >= WINDOWS:
+            return
+    raise TooFewSamplesError(f"{task.prompts}: {task.test.name}: open radioactivity, distinct windows", needed=WINDOWS, got=len(seen))
 
 
 def _windows(ids: Sequence[int], width: int) -> NDArray[np.uint64]:
@@ -181,12 +247,8 @@ def _windows(ids: Sequence[int], width: int) -> NDArray[np.uint64]:
 def _form(task: OpenTask, texts: list[list[int]]) -> _Form:
     """Means over whole distributions where they are few enough, which text and vocabulary alone decide; else lists."""
     seeds = np.unique(np.concatenate([_windows(ids, task.test.width) for ids in texts]))
-    sizes = {model.vocabulary for model in (task.suspect, *task.references)}
-    if len(sizes) != 1:
-        raise SuspectError(f"{task.test.name}: suspect and references have vocabularies of {sorted(sizes)} tokens; one for all is needed")
-    vocabulary = sizes.pop()
-    if seeds.size * vocabulary * len(task.names) <= MOST_CELLS:
-        return _Means(task.names, seeds, vocabulary)
+    if seeds.size * task.suspect.vocabulary * len(task.names) <= MOST_CELLS:
+        return _Means(task.names, seeds, task.suspect.vocabulary)
     return _Lists(task.names)
 
 
@@ -204,35 +266,54 @@ def _added(task: OpenTask, form: _Form, ids: list[int]) -> bool:
     return True
 
 
-def _restored(task: OpenTask, form: _Form) -> tuple[int, int]:
-    """How many texts an earlier run saved, and how many of them were unusable; PlanError for a part of another seal."""
+def _restored(task: OpenTask, form: _Form) -> _At:
+    """Where an earlier run was saved."""
+    saved = _saved(task)
+    if saved is None:
+        return _At()
+    try:
+        form.restore(saved)
+        done, unusable, tried = (int(saved[name][0]) for name in ("done", "unusable", "tried"))
+    except (ValueError, KeyError, IndexError) as error:
+        raise _damaged(task, error) from None
+    return _At(done=done, unusable=unusable, usable=done > unusable, tried=tried)
+
+
+def _saved(task: OpenTask, names: Sequence[str] = ()) -> Arrays | None:
+    """Arrays of the saved part, all or those named; None where there is none, PlanError for a part of another seal."""
     if not task.part.exists():
-        return 0, 0
+        return None
     try:
         with np.load(task.part, allow_pickle=False) as file:
-            saved: Arrays = {name: file[name] for name in file.files}
-        bound = str(saved["bound"][0])
-        if bound == _bond(task):
-            form.restore(saved)
-            return int(saved["done"][0]), int(saved["unusable"][0])
-    except (ValueError, OSError, KeyError, EOFError, IndexError) as error:
-        raise MeasureError(f"{task.part} is damaged ({type(error).__name__}); delete it to measure from the start") from None
-    raise PlanError(f"{task.part} was saved under another seal, or of other models; delete it to measure from the start")
+            found: Arrays = {name: file[name] for name in (names or file.files)}
+        bound = str(found["bound"][0])
+    except (ValueError, OSError, KeyError, EOFError, IndexError, zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(task, error) from None
+    if bound != _bond(task):
+        raise PlanError(f"{task.part} was saved under another seal; move it away to measure from the start")
+    return found
 
 
-def _save(task: OpenTask, form: _Form, done: int, unusable: int) -> None:
-    noted = {"done": np.array([done]), "unusable": np.array([unusable]), "bound": np.array([_bond(task)])}
-    _write(task.part, form.arrays(final=False) | noted)
+def _damaged(task: OpenTask, error: Exception) -> MeasureError:
+    return MeasureError(f"{task.part} is damaged ({type(error).__name__}); delete it to measure from the start")
+
+
+def _save(task: OpenTask, form: _Form, at: _At) -> None:
+    noted = {"done": np.array([at.done]), "unusable": np.array([at.unusable]), "bound": np.array([_bond(task)])}
+    _write(task.part, form.arrays(final=False) | noted | {"tried": np.array([max(at.held, at.tried)])})
 
 
 def _bond(task: OpenTask) -> str:
-    return f"{task.seal_sha256}/{task.test.name}/{task.models_sha256}"
+    return f"{task.seal_sha256}/{task.test.name}"
 
 
 def _write(path: Path, arrays: Arrays) -> None:
     """The whole file or none."""
     partial = path.with_name(f".{path.name}.partial.npz")
     with naming(path):
-        np.savez_compressed(partial, allow_pickle=False, **cast("dict[str, Any]", arrays))
-    partial.chmod(0o640)
-    partial.replace(path)
+        partial.unlink(missing_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **cast("dict[str, Any]", arrays))
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)

@@ -1,4 +1,4 @@
-"""The files of a proof: the plan, its seal, the prompts and the keys, each checked against what was fixed."""
+"""The files of a proof: the plan, its seal and the keys, each checked against what was fixed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.app.key_files import read_key
-from stillwatch.app.state import file_sha256
-from stillwatch.errors import UnreadableInputError, naming
+from stillwatch.app.plan_checking import check_plan, pinned_files
+from stillwatch.errors import SchemaError, UnreadableInputError, naming
 from stillwatch.marks.keys import MarkKey, MasterSecret, commitment, derive
-from stillwatch.provenance.plan import LARGEST_PLAN, Plan, PlanError, PlannedKey, PlannedTest, Seal, check_seal, parse_plan, seal
+from stillwatch.provenance.plan import LARGEST_PLAN, Plan, PlanError, PlannedKey, Seal, check_seal, seal
+from stillwatch.provenance.plan_parsing import parse_plan
 from stillwatch.report.codec import from_plain, to_plain
+
+LARGEST_SEAL = 64_000_000
+"""Bytes of a seal, which names every file of the models; a larger one is another file."""
 
 
 def read_plan(path: Path) -> Plan:
@@ -36,16 +40,18 @@ def seal_path(path: Path) -> Path:
 
 
 def seal_plan(path: Path, *, now: datetime) -> Seal:
-    """Seal a plan: its prompts are there and are those that it names, and nothing was measured yet.
+    """Seal a plan that can end in a verdict, with the model folders and families that it names; nothing was measured yet.
 
-    Raises PlanError where it is sealed already, prompts differ, or a measured file is there.
+    Raises PlanError where it is sealed already or a measured file is there, and what `check_plan` raises.
     """
     plan, place = read_plan(path), seal_path(path)
-    check_prompts(plan, path)
+    if place.exists():
+        raise _sealed_already(place)
+    check_plan(plan, path)
     measured = [test.measured for test in plan.tests if (path.parent / test.measured).exists()]
     if measured:
         raise PlanError(f"{path}: {measured[0]} is there already, so the suspect was measured before the seal; a plan is sealed first")
-    sealed = seal(plan, at=now)
+    sealed = seal(plan, at=now, pinned=pinned_files(plan, path))
     text = json.dumps({"format": "stillwatch-seal-1", **to_plain(sealed)}, indent=1) + "\n"
     try:
         with naming(place), place.open("x", encoding="utf-8") as file:
@@ -53,43 +59,32 @@ def seal_plan(path: Path, *, now: datetime) -> Seal:
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError:
-        raise PlanError(f"{place} is there already: the plan is sealed; to change it, write a new plan under another name") from None
+        raise _sealed_already(place) from None
     return sealed
+
+
+def _sealed_already(place: Path) -> PlanError:
+    return PlanError(f"{place} is there already: the plan is sealed; to change it, write a new plan under another name")
 
 
 def read_seal(plan: Plan, path: Path) -> Seal:
     """The seal beside a plan, which fits it. Raises PlanError where there is none or the plan was changed."""
     place = seal_path(path)
+    restore = "restore the seal that was made, from a copy: another seal would be another plan's"
     try:
-        content: Any = json.loads(place.read_bytes()[:LARGEST_PLAN])
+        content: Any = json.loads(place.read_bytes()[:LARGEST_SEAL])
     except FileNotFoundError:
         raise PlanError(f"{path} is not sealed; seal it before the suspect is asked anything: stillwatch prove {path} --seal") from None
-    except (OSError, ValueError) as error:
-        raise PlanError(f"{place} cannot be read ({type(error).__name__}); restore it") from None
-    content = {name: value for name, value in content.items() if name != "format"} if isinstance(content, dict) else content
-    sealed = from_plain(Seal, content)
+    except OSError as error:
+        raise PlanError(f"{place} cannot be read: {error.strerror}; {restore}") from None
+    except (ValueError, RecursionError):
+        raise PlanError(f"{place} is torn or was changed: a JSON object was expected; {restore}") from None
+    try:
+        sealed = from_plain(Seal, content)
+    except SchemaError:
+        raise PlanError(f"{place} lacks what a seal holds: plan_sha256, sealed_at, seal_sha256; {restore}") from None
     check_seal(plan, sealed, place=str(path))
     return sealed
-
-
-def check_prompts(plan: Plan, path: Path) -> None:
-    """Nothing where every file of prompts or of a tokenizer is the one that the plan names by its sha256; else PlanError."""
-    for test in plan.tests:
-        pinned = [("prompts", test.prompts, test.prompts_sha256)]
-        if test.tokenizer:
-            pinned.append(("a tokenizer", str(tokenizer_file(test)), test.tokenizer_sha256))
-        for what, name, planned in pinned:
-            if name and (found := file_sha256(path.parent / name)) != planned:
-                message = (
-                    f"{path}: test {test.name!r} names {what} of sha256 {planned[:16]}…, {name} has {found[:16]}…; restore the "
-                    "file that was planned"
-                )
-                raise PlanError(message)
-
-
-def tokenizer_file(test: PlannedTest) -> Path:
-    """The file of a test's tokenizer, relative to the plan."""
-    return Path(test.tokenizer) / "tokenizer.json"
 
 
 def open_keys(plan: Plan, path: Path, master: MasterSecret | None) -> dict[str, MarkKey]:

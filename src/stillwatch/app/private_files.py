@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import IO
 
 from stillwatch.errors import OutputError, UnreadableInputError, naming
 
@@ -27,6 +28,15 @@ def create_private(path: Path, content: str) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def open_appending(path: Path, mode: int = 0o640) -> IO[str]:
+    """A file at its end, made if it is not there, that nobody may use beyond `mode`; one that was open to others is closed to them."""
+    with naming(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), mode)
+    if os.name != "nt" and (found := stat.S_IMODE(os.fstat(descriptor).st_mode)) & ~mode:
+        os.fchmod(descriptor, found & mode)
+    return os.fdopen(descriptor, "a", encoding="utf-8")
 
 
 def read_private(path: Path) -> str:

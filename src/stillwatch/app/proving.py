@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from stillwatch import __version__
 from stillwatch.app.alone import alone_in, alone_with
 from stillwatch.app.measure_files import read_measures
 from stillwatch.app.measuring import measure, open_suspect
-from stillwatch.app.plan_files import check_prompts, open_keys, read_plan, read_seal, seal_path
+from stillwatch.app.plan_checking import check_pinned, check_plan, inputs_of
+from stillwatch.app.plan_files import open_keys, read_plan, read_seal, seal_path
 from stillwatch.app.progress import Progress
 from stillwatch.app.recording import Recorder
 from stillwatch.app.state import file_sha256, write_text
+from stillwatch.app.unusable import journal_path, unusable_answers
 from stillwatch.errors import OutputError, UsageError
 from stillwatch.marks.keys import MarkKey, MasterSecret
 from stillwatch.provenance.measures import corroboration, result
@@ -63,8 +67,8 @@ def prove(request: ProofRequest, progress: Progress, *, now: datetime) -> Verdic
 
     The suspect is asked only after folder, plan, seal, prompts, tokenizers and keys were checked.
     Raises OutputError for a folder that holds other things, or while another proof uses folder or plan; PlanError for a plan that is not
-    the sealed one, or whose prompts, tokenizers or keys are others; SuspectError, MeasureError and TooFewSamplesError as measures and tests
-    do.
+    the sealed one, or whose prompts, tokenizers, models, families or keys are others; SuspectError, MeasureError and TooFewSamplesError as
+    measures and tests do.
     """
     plan = read_plan(request.plan)
     sealed = read_seal(plan, request.plan)
@@ -75,14 +79,16 @@ def prove(request: ProofRequest, progress: Progress, *, now: datetime) -> Verdic
 
 
 def _proved(plan: Plan, sealed: Seal, request: ProofRequest, progress: Progress, *, now: datetime) -> Verdict:
-    check_prompts(plan, request.plan)
+    check_plan(plan, request.plan)
+    check_pinned(plan, request.plan, sealed)
     keys = open_keys(plan, request.plan, request.master)
     planned = request.recorder.plan(plan, sealed) if request.recorder else 0
     suspect = open_suspect(plan, request.plan, key=request.endpoint_key)
     if suspect is not None:
         measure(plan, request.plan, suspect, progress)
     found, ranks, inputs = _tested(plan, request.plan, keys, progress)
-    concluded = verdict(plan, sealed, found, ranks, made_at=now, inputs=inputs, version=__version__)
+    read = [*inputs, *inputs_of(plan, sealed)]
+    concluded = verdict(plan, sealed, found, ranks, made_at=now, inputs=read, version=__version__)
     _write(request.out, concluded)
     if request.recorder:
         request.recorder.verdict(concluded, request.out, planned)
@@ -99,15 +105,27 @@ def _tested(
     for test in plan.tests:
         measured = path.parent / test.measured
         arrays: dict[str, Any] = read_measures(measured)
-        inputs.append((test.measured, file_sha256(measured)))
+        inputs += [(name, file_sha256(path.parent / name)) for name in (test.measured, *_journal(test, measured))]
         if test.kind == "similarity":
             ranks.append(corroboration(test, arrays))
             continue
         for name in test.keys:
-            found.append((test.name, name, _one(plan, test, arrays, name, keys[name])))
+            judged = _one(plan, test, arrays, name, keys[name])
+            found.append((test.name, name, replace(judged, dropped=(*judged.dropped, *_asked_again(measured, arrays)))))
             progress.advance(len(found))
     progress.end(len(found), 0.0, resumed=False)
     return found, ranks, inputs
+
+
+def _journal(test: PlannedTest, measured: Path) -> list[str]:
+    """The journal of unusable answers, relative to the plan, where there is one."""
+    return [journal_path(Path(test.measured)).as_posix()] if journal_path(measured).exists() else []
+
+
+def _asked_again(measured: Path, arrays: dict[str, Any]) -> list[tuple[str, int]]:
+    """Unusable answers whose units were asked again: all that were noted but the last of each missing unit."""
+    again = unusable_answers(measured) - int(np.count_nonzero(arrays.get("missing", 0)))
+    return [("unusable answer, its unit asked again", again)] if again > 0 else []
 
 
 def _one(plan: Plan, test: PlannedTest, arrays: dict[str, Any], name: str, key: MarkKey) -> ProvenanceResult:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
 from stillwatch.app.kept_measures import bind, bond_path
-from stillwatch.app.measure_files import plain_prompt, whole_rows
+from stillwatch.app.measure_files import plain_prompt, rows_of, whole_rows
 from stillwatch.app.pair_files import read_pairs
+from stillwatch.app.plan_checking import folder_files
+from stillwatch.app.private_files import open_appending
 from stillwatch.app.progress import Progress
 from stillwatch.app.state import file_sha256
-from stillwatch.errors import OutputError, UsageError
-from stillwatch.provenance.suspects import MOST_IN_A_ROW, AnswerError, Suspect, SuspectError
-from stillwatch.provenance.suspects.endpoint import EndpointSuspect
+from stillwatch.app.unusable import HeldBack, journal_path
+from stillwatch.errors import OutputError, UsageError, naming
+from stillwatch.provenance.suspects import AnswerError, Suspect, SuspectError
+from stillwatch.provenance.suspects.endpoint import NO_LOG_PROBABILITIES, EndpointSuspect
 from stillwatch.provenance.suspects.folder import FolderSuspect
 from stillwatch.provenance.suspects.transport import Transport
 from stillwatch.records.pairs import TwinPair
@@ -33,7 +36,14 @@ def open_teacher(folder: Path | None, url: str, model: str) -> tuple[Suspect, st
     return EndpointSuspect(transport=Transport(url=url, key=teacher_key_line() or ""), model=model), f"{url} {model}"
 
 
-def score_pairs(pairs: Path, teacher: Suspect, out: Path, progress: Progress, *, named: str) -> dict[str, Any]:
+def teacher_digest(folder: Path | None) -> str:
+    """One sha256 over every file of the teacher's folder; empty for an endpoint."""
+    if folder is None:
+        return ""
+    return hashlib.sha256("".join(f"{name} {digest}\n" for name, digest in folder_files(folder)).encode()).hexdigest()
+
+
+def score_pairs(pairs: Path, teacher: Suspect, out: Path, progress: Progress, *, named: str, digest: str = "") -> dict[str, Any]:
     """Write `out`, a private file with a row for every pair: request_id, prompt, first, second, teacher_first, teacher_second.
 
     The scores are ln probabilities (nats); they know nothing of the coin. A pair that the teacher gives no usable score for has none, and
@@ -45,34 +55,57 @@ def score_pairs(pairs: Path, teacher: Suspect, out: Path, progress: Progress, *,
         out: a new file; an existing one is never overwritten.
         progress: is told of each pair.
         named: the teacher's folder, or address and model; a part by another teacher is not gone on with.
+        digest: of the teacher's folder, by `teacher_digest`; a part by other weights is not gone on with.
 
     Returns what a plan needs: `pairs`, `scored`, `prompts_sha256`.
-    Raises OutputError where `out` is there, SuspectError where the teacher gives nothing, or nothing usable several times in a row.
+    Raises OutputError where `out` is there, SuspectError where the teacher gives nothing, or nothing usable several times in a row; those
+    pairs are asked again by the next run.
     """
     if out.exists():
         raise OutputError(f"{out} is there already and is never overwritten; name another file, or move it away yourself")
-    held = read_pairs(pairs)
+    given = read_pairs(pairs)
     part = out.with_name(out.name + ".part")
-    bind(part, {"pairs_head": held.head, "teacher": named})
+    bind(part, {"pairs_head": given.head, "teacher": named} | ({"teacher_sha256": digest} if digest else {}))
     done = whole_rows(part)
-    progress.begin("score", len(held.pairs))
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
-        in_a_row = 0
-        for number, pair in enumerate(held.pairs[done:], done + 1):
+    held = HeldBack(part, done)
+    progress.begin("score", len(given.pairs))
+    with naming(part), open_appending(part, 0o600) as file:
+        for number, pair in enumerate(given.pairs[done:], done + 1):
             row = _scored(pair, teacher)
-            in_a_row = in_a_row + 1 if row["teacher_first"] is None else 0
-            file.write(json.dumps(row) + "\n")
+            if row["teacher_first"] is None:
+                held.hold(number, row, str(row["reason"]))
+                if held.too_many:
+                    break
+            else:
+                file.write(held.with_unasked(row) if pair.tie else held.released(row))
             file.flush()
             progress.advance(number)
-            if in_a_row >= MOST_IN_A_ROW:
-                raise SuspectError(f"{named}: no usable score for {in_a_row} pairs in a row, the last because {row['reason']}")
+        scored = _scores(part)
+        if held.unusable and (held.too_many or not scored):
+            raise SuspectError(f"{named}: no usable score: {held.words()}{_advice(held.reason, scored)}")
+        file.write(held.released())
+        file.flush()
         os.fsync(file.fileno())
     part.replace(out)
-    bond_path(part).unlink(missing_ok=True)
-    progress.end(len(held.pairs), 0.0, resumed=False)
-    with out.open(encoding="utf-8") as file:
-        scored = sum(json.loads(line)["teacher_first"] is not None for line in file)
-    return {"pairs": len(held.pairs), "scored": scored, "prompts_sha256": file_sha256(out)}
+    for beside in (bond_path(part), journal_path(part)):
+        beside.unlink(missing_ok=True)
+    progress.end(len(given.pairs), 0.0, resumed=False)
+    ties = sum(pair.tie for pair in given.pairs)
+    return {"pairs": len(given.pairs), "scored": scored + ties, "prompts_sha256": file_sha256(out)}
+
+
+def _scores(part: Path) -> int:
+    """How many pairs that the teacher was asked have its scores."""
+    return sum(row["teacher_first"] is not None and row["first"] != row["second"] for row in rows_of(part))
+
+
+def _advice(reason: str, scored: int) -> str:
+    if scored or reason != NO_LOG_PROBABILITIES:
+        return ""
+    return (
+        ". An endpoint that never gives log-probabilities scores nothing: give the model's folder with --folder or a server that echoes "
+        "them, or plan twins with the pairs file itself, without the teacher's scores"
+    )
 
 
 def _scored(pair: TwinPair, teacher: Suspect) -> dict[str, Any]:

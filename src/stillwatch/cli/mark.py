@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stillwatch.cli.output import new_console, print_json
+from stillwatch.cli.output import new_console, print_json, print_whole
 from stillwatch.cli.running import progress, recorder_of, stoppable
 
 mark = typer.Typer(
@@ -80,7 +80,7 @@ def commit(
         return
     from stillwatch.app.showing_marks import commitment_table
 
-    new_console(stderr=False).print(commitment_table(found))
+    print_whole(commitment_table(found))
 
 
 @mark.command()
@@ -145,7 +145,7 @@ def read_vllm(
         return
     from stillwatch.app.showing_marks import reading_table
 
-    new_console(stderr=False).print(reading_table(found))
+    print_whole(reading_table(found))
 
 
 @mark.command()
@@ -212,7 +212,7 @@ def twins(
         return
     from stillwatch.app.showing_marks import twins_table
 
-    new_console(stderr=False).print(twins_table(found))
+    print_whole(twins_table(found))
 
 
 @mark.command()
@@ -233,11 +233,11 @@ def score(
     \b
     stillwatch mark score pairs.jsonl --folder teacher --out twins.jsonl
     """
-    from stillwatch.app.teacher_scores import open_teacher, score_pairs
+    from stillwatch.app.teacher_scores import open_teacher, score_pairs, teacher_digest
 
-    teacher, named = open_teacher(folder, url, model)
     with stoppable(_INTERRUPTED), progress(quiet=as_json) as shown:
-        written = score_pairs(pairs, teacher, out, shown, named=named)
+        teacher, named = open_teacher(folder, url, model)
+        written = score_pairs(pairs, teacher, out, shown, named=named, digest=teacher_digest(folder))
     _print_written(out, written, as_json=as_json)
 
 

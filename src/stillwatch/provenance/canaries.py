@@ -54,7 +54,7 @@ def canaries(chosen: ArrayLike, answered: ArrayLike, variants: ArrayLike, *, lev
     require(np.all((own >= 0) & (own < sizes)), "a choice lies outside its family's variants; check that key and families belong together")
     require(np.all((said >= UNANSWERED) & (said < sizes)), "an answer lies outside its family's variants; use -1 for none")
     require(0.0 < level < 1.0, f"level is {level}, it must lie strictly between 0 and 1")
-    _enough(sizes, level)
+    require_draws(sizes, level)
     matches = int(np.count_nonzero(own == said))
     equal = bool(np.all(sizes == sizes[0]))
     return ProvenanceResult(
@@ -102,7 +102,8 @@ def _whole(values: ArrayLike, name: str) -> IntArray:
     return array.astype(np.int64)
 
 
-def _enough(sizes: IntArray, level: float) -> None:
+def require_draws(sizes: IntArray, level: float) -> None:
+    """Nothing where a match of every draw would reach the level; else TooFewSamplesError. `sizes` are [n], K of each draw's family."""
     require_samples("choice canaries, draws", needed=1, got=sizes.size)
     best = float(np.log10(1.0 / sizes).sum())
     needed = math.ceil(math.log10(level) / (best / sizes.size) - 1e-9)

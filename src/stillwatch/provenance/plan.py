@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import Literal, TypeAlias
 
 from stillwatch.errors import StillwatchError
 
@@ -18,7 +17,16 @@ SuspectKind: TypeAlias = Literal["measured", "folder", "endpoint"]
 
 LARGEST_PLAN = 1_000_000
 """Bytes of a plan file; a larger one is another file."""
-_MOST = 10_000
+SUFFIXES: dict[str, tuple[str, ...]] = {
+    "twins": (".jsonl", ".parquet", ".npz"),
+    "canaries": (".jsonl", ".parquet", ".npz"),
+    "radioactivity_open": (".npz",),
+    "radioactivity_closed": (".jsonl", ".parquet", ".npz"),
+    "similarity": (".jsonl", ".parquet", ".npz"),
+}
+"""Files of arrays that each kind of test takes."""
+ASKED_SUFFIX: dict[str, str] = {"twins": ".jsonl", "canaries": ".jsonl", "radioactivity_open": ".npz", "radioactivity_closed": ".jsonl"}
+"""What a test is measured into where the suspect is asked; a kind that is not there cannot be asked."""
 
 
 class PlanError(StillwatchError):
@@ -142,6 +150,10 @@ class Plan:
         """How many (test, key) pairs are tried."""
         return sum(len(test.keys) for test in self.tests)
 
+    def asks(self, test: PlannedTest) -> bool:
+        """Whether the suspect is asked a test's prompts; else its measures come as a file that is made elsewhere after the seal."""
+        return bool(test.prompts) and self.suspect.kind != "measured"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seal:
@@ -150,50 +162,25 @@ class Seal:
     Attributes:
         plan_sha256: of the canonical plan.
         sealed_at: UTC.
-        seal_sha256: over both; publish it, for a file's own date proves nothing to others.
+        seal_sha256: over all of it; publish it, for a file's own date proves nothing to others.
+        pinned: (file, sha256) of every file of the model folders and canary families that the plan names and the suspect is asked with.
     """
 
     plan_sha256: str
     sealed_at: datetime
     seal_sha256: str
+    pinned: tuple[tuple[str, str], ...] = ()
 
 
-def parse_plan(text: str, *, place: str) -> Plan:
-    """The plan that a TOML text holds. Unknown fields are refused: a misspelt one would quietly be a default.
-
-    Raises PlanError, with `place` and the field.
-    """
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PlanError(f"{place}: not TOML ({error}); mend the plan") from None
-    given = dict(raw)
-    try:
-        sha256 = digest(raw)
-    except ValueError:
-        raise PlanError(f"{place}: a number is nan or infinite; write a finite one") from None
-    suspect = _record(PlannedSuspect, given.pop("suspect", None), f"{place}, [suspect]")
-    keys = tuple(_record(PlannedKey, each, f"{place}, [[keys]] {number}") for number, each in enumerate(_list(given, "keys", place), 1))
-    tests = tuple(_record(PlannedTest, each, f"{place}, [[tests]] {number}") for number, each in enumerate(_list(given, "tests", place), 1))
-    plan = _record(Plan, given | {"suspect": suspect, "keys": keys, "tests": tests, "sha256": sha256}, place)
-    _check(plan, place)
-    return plan
-
-
-def digest(raw: Mapping[str, Any]) -> str:
-    """sha256 of the canonical form of a parsed plan: keys in order, no blanks, UTF-8; comments and layout do not count."""
-    canonical = json.dumps(raw, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=str)
-    return hashlib.sha256(b"stillwatch plan v1\n" + canonical.encode()).hexdigest()
-
-
-def seal(plan: Plan, *, at: datetime) -> Seal:
-    """The seal of a plan at a moment that the caller gives."""
-    return Seal(plan_sha256=plan.sha256, sealed_at=at, seal_sha256=_seal_digest(plan.sha256, at))
+def seal(plan: Plan, *, at: datetime, pinned: Sequence[tuple[str, str]] = ()) -> Seal:
+    """The seal of a plan, and of files by their sha256, at a moment that the caller gives."""
+    files = tuple(pinned)
+    return Seal(plan_sha256=plan.sha256, sealed_at=at, seal_sha256=_seal_digest(plan.sha256, at, files), pinned=files)
 
 
 def check_seal(plan: Plan, sealed: Seal, *, place: str) -> None:
     """Nothing where the plan is the sealed one; else PlanError."""
-    if _seal_digest(sealed.plan_sha256, sealed.sealed_at) != sealed.seal_sha256:
+    if _seal_digest(sealed.plan_sha256, sealed.sealed_at, sealed.pinned) != sealed.seal_sha256:
         raise PlanError(
             f"{place}.seal: its own digest does not fit its content, so it was changed; restore it, or make a new plan and seal that"
         )
@@ -205,97 +192,6 @@ def check_seal(plan: Plan, sealed: Seal, *, place: str) -> None:
         raise PlanError(message)
 
 
-def _seal_digest(plan_sha256: str, at: datetime) -> str:
-    return hashlib.sha256(f"stillwatch seal v1\n{plan_sha256}\n{at.isoformat()}".encode()).hexdigest()
-
-
-def _list(given: dict[str, Any], name: str, place: str) -> list[Any]:
-    value = given.pop(name, [])
-    if not isinstance(value, list) or len(cast("list[Any]", value)) > _MOST:
-        raise PlanError(f"{place}: {name} must be a list of at most {_MOST:,} tables, written as [[{name}]]")
-    return cast("list[Any]", value)
-
-
-def _record(kind: type[Any], given: Any, place: str) -> Any:
-    if not isinstance(given, dict):
-        raise PlanError(f"{place}: missing; a table was expected")
-    table = cast("dict[str, Any]", given)
-    known = {each.name: each for each in fields(kind)}
-    unknown = sorted(set(table) - set(known))
-    if unknown:
-        raise PlanError(f"{place}: unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}")
-    values = {name: _value(str(known[name].type), value, f"{place}, {name}") for name, value in table.items()}
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise PlanError(f"{place}: {str(error).split('__init__() ')[-1]}") from None
-
-
-_TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
-
-
-def _value(declared: str, value: Any, place: str) -> Any:
-    if declared == "tuple[str, ...]":
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in cast("list[Any]", value)):
-            raise PlanError(f"{place}: a list of texts was expected")
-        return tuple(cast("list[str]", value))
-    wanted = _TYPES.get(declared)
-    if wanted is not None and (not isinstance(value, wanted) or (isinstance(value, bool) and declared != "bool")):
-        raise PlanError(f"{place}: {declared} was expected, got {type(value).__name__}")
-    choices = _CHOICES.get(declared, ())
-    if choices and value not in choices:
-        raise PlanError(f"{place}: one of {', '.join(choices)} was expected, got {value!r}")
-    return float(value) if declared == "float" else value
-
-
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "Kind": get_args(Kind),
-    "Combination": get_args(Combination),
-    "SuspectKind": get_args(SuspectKind),
-    'Literal["difference", "sign"]': ("difference", "sign"),
-    'Literal["green", "gumbel"]': ("green", "gumbel"),
-}
-
-
-def _check(plan: Plan, place: str) -> None:
-    names = [key.name for key in plan.keys]
-    tests = [test.name for test in plan.tests]
-    demands = [
-        (0.0 < plan.level < 1.0, f"level is {plan.level}, it must lie strictly between 0 and 1"),
-        (len(set(names)) == len(names), "two keys have one name"),
-        (bool(tests) and len(set(tests)) == len(tests), "tests are needed, each with a name of its own"),
-        (plan.combination != "e_product" or _secrets_apart(plan), "e_product needs a secret of its own for each test; a key stands in two"),
-        (plan.hypotheses > 0, "no test names a key, so nothing could be shown; a similarity rank alone proves nothing"),
-        *(
-            (bool(key.file) != bool(key.purpose and key.period), f"key {key.name!r}: give either file, or purpose and period")
-            for key in plan.keys
-        ),
-        *(demand for test in plan.tests for demand in _test_demands(test, names)),
-    ]
-    for holds, words in demands:
-        if not holds:
-            raise PlanError(f"{place}: {words}")
-
-
-def _secrets_apart(plan: Plan) -> bool:
-    """No secret, by its commitment, is tried by two tests."""
-    commitments = {key.name: key.commitment for key in plan.keys}
-    used = [{commitments.get(name) for name in test.keys} for test in plan.tests]
-    return len(set().union(*used)) == sum(len(each) for each in used)
-
-
-def _test_demands(test: PlannedTest, names: list[str]) -> list[tuple[bool, str]]:
-    ranks = test.kind == "similarity"
-    return [
-        (test.sample > 0, f"test {test.name!r}: sample is {test.sample}, it must be above 0"),
-        (set(test.keys) <= set(names), f"test {test.name!r}: a key that is not among [[keys]]"),
-        (len(set(test.keys)) == len(test.keys), f"test {test.name!r}: a key stands twice"),
-        (bool(test.keys) != ranks, f"test {test.name!r}: {'a similarity rank takes no key' if ranks else 'at least one key is needed'}"),
-        (bool(test.prompts) == bool(test.prompts_sha256), f"test {test.name!r}: prompts and prompts_sha256 go together"),
-        (bool(test.tokenizer) == bool(test.tokenizer_sha256), f"test {test.name!r}: tokenizer and tokenizer_sha256 go together"),
-        (0.0 < test.gamma < 1.0, f"test {test.name!r}: gamma must lie strictly between 0 and 1"),
-        (0.0 <= test.exponent <= 1.0, f"test {test.name!r}: exponent must lie in [0, 1]"),
-        (test.width > 0 and test.most_tokens > 0, f"test {test.name!r}: width and most_tokens must be above 0"),
-        (test.random_keys >= 9_999 or test.kind != "radioactivity_open", f"test {test.name!r}: random_keys must be at least 9,999"),
-        (bool(test.references) or test.kind != "radioactivity_open", f"test {test.name!r}: at least one reference is needed"),
-    ]
+def _seal_digest(plan_sha256: str, at: datetime, pinned: tuple[tuple[str, str], ...]) -> str:
+    files = f"\n{json.dumps(pinned, separators=(',', ':'))}" if pinned else ""
+    return hashlib.sha256(f"stillwatch seal v1\n{plan_sha256}\n{at.isoformat()}{files}".encode()).hexdigest()

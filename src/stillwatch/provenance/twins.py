@@ -72,7 +72,7 @@ def twins(
     Null hypothesis, assumption and source: `WORDS`. Raises TooFewSamplesError where 2^-n > level, of n differences that are not 0.
     """
     kept, speaking, dropped = _analysed(differences, identical)
-    require_samples("twins, pairs that differ", needed=math.ceil(-math.log2(probability(level, "level")) - 1e-12), got=speaking.size)
+    require_pairs(speaking.size, level)
     flipped = _flipped_means(speaking, generator, flips)
     tests = {"difference": _sign_flip(speaking), "sign": _sign_test(speaking)}
     of_sum, other = score == "difference", "sign" if score == "difference" else "difference"
@@ -90,6 +90,11 @@ def twins(
         elsewhere=tuple(flipped.tolist()) if of_sum else (),
         details=tuple(kept.tolist()),
     )
+
+
+def require_pairs(pairs: int, level: float) -> None:
+    """Nothing where that many pairs that differ could reach the level; else TooFewSamplesError."""
+    require_samples("twins, pairs that differ", needed=math.ceil(-math.log2(probability(level, "level")) - 1e-12), got=pairs)
 
 
 def _analysed(differences: ArrayLike, identical: ArrayLike | None) -> tuple[FloatArray, FloatArray, tuple[tuple[str, int], ...]]:

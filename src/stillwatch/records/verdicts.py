@@ -169,7 +169,8 @@ class Verdict:
         headline, sentences: the outcome in words.
         results: one for each test and key, in the plan's order.
         corroborations: ranks, which enter nothing.
-        inputs: (file, sha256) of every measured file that was read.
+        inputs: (file, sha256) of every measured file that was read, and of all that plan and seal fix: prompts, tokenizers, every file of
+            the models, canary families.
         version: of the program.
     """
 

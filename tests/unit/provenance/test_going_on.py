@@ -20,7 +20,7 @@ from stillwatch.app.progress import Quiet
 from stillwatch.app.proving import ProofRequest, prove
 from stillwatch.app.state import file_sha256
 from stillwatch.errors import OutputError, UsageError
-from stillwatch.provenance.measures import MeasureError
+from stillwatch.provenance.columns import MeasureError
 from stillwatch.provenance.plan import PlanError
 from stillwatch.provenance.suspects import AnswerError
 from stillwatch.records.verdicts import Outcome

@@ -17,7 +17,7 @@ from stillwatch.app.progress import Quiet
 from stillwatch.app.proving import ProofRequest, prove
 from stillwatch.marks.prf import context_seeds
 from stillwatch.marks.twins import assign
-from stillwatch.provenance.measures import MeasureError
+from stillwatch.provenance.columns import MeasureError
 from stillwatch.provenance.plan import PlanError, PlannedTest
 from stillwatch.provenance.scoring import GreenListScoring
 from stillwatch.provenance.suspects import AnswerError, SuspectError

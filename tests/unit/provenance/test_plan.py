@@ -11,7 +11,7 @@ import pytest
 from stillwatch.app.measure_files import read_measures
 from stillwatch.app.plan_files import read_plan
 from stillwatch.errors import UnreadableInputError
-from stillwatch.provenance.measures import MeasureError
+from stillwatch.provenance.columns import MeasureError
 from stillwatch.provenance.plan import PlanError
 
 from .conftest import Case

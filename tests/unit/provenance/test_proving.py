@@ -16,7 +16,7 @@ from stillwatch.app.state import file_sha256
 from stillwatch.errors import TooFewSamplesError, UnreadableInputError
 from stillwatch.marks.keys import KeyMaterialError
 from stillwatch.marks.prf import context_seeds
-from stillwatch.provenance.measures import MeasureError
+from stillwatch.provenance.columns import MeasureError
 from stillwatch.provenance.plan import PlanError
 from stillwatch.provenance.scoring import GreenListScoring
 from stillwatch.records.verdicts import Outcome, Verdict
@@ -133,7 +133,7 @@ def test_other_prompts_than_planned_are_refused(case: Case) -> None:
     ("rows", "words"),
     [
         (slice(0, 399), "the plan says 400 pairs, twins.jsonl holds 399"),
-        (slice(0, 400), "suspect_first is not finite in 1 of 400 rows, first in row 8"),
+        (slice(0, 400), "suspect_first is not finite, or beyond 1e\\+12, in 1 of 400 rows, first in row 8"),
     ],
     ids=["too few rows", "not a number"],
 )
@@ -161,10 +161,14 @@ def test_pairs_that_could_not_be_measured_are_counted_and_left_out(case: Case) -
 
 
 def test_too_small_a_sample_says_what_is_needed(case: Case) -> None:
-    case.write(TWINS.replace("400", "20"))
-    case.seal()
-    case.lines("twins.jsonl", case.twins("acct-17", 20, 0.5))
     # two keys are tried, so each has to reach half the budget
+    case.write(TWINS.replace("400", "20"))
+    with pytest.raises(TooFewSamplesError, match=r"test 'twins': .*at least 21 samples, got 20"):
+        case.seal()
+    case.write(TWINS.replace("400", "21"))
+    case.seal()
+    rows = case.twins("acct-17", 21, 0.5)
+    case.lines("twins.jsonl", [rows[0] | {"missing": True}, *rows[1:]])
     with pytest.raises(TooFewSamplesError, match="at least 21 samples, got 20"):
         _prove(case)
 

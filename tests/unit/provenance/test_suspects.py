@@ -144,7 +144,7 @@ def test_an_answer_that_cannot_be_used_says_why(server: Server, given: Any, word
         (echo("abcde", None), "missing"),
         (echo("abcde", True), "missing"),
         (echo("abcde", -(10**400)), "not finite"),
-        ({"model": "m", "choices": [{"text": "abcde", "logprobs": None}]}, "logprobs = false"),
+        ({"model": "m", "choices": [{"text": "abcde", "logprobs": None}]}, "gives no log-probabilities"),
         ({"model": "m", "choices": [{"text": "abcde", "logprobs": {"tokens": []}}]}, "lack token_logprobs"),
         (
             {"model": "m", "choices": [{"text": "abcde", "logprobs": {"tokens": ["abcde"], "token_logprobs": [], "text_offset": [0]}}]},
@@ -313,9 +313,15 @@ def test_a_suspect_that_plays_is_left_after_a_few_and_single_slips_are_counted(c
     with pytest.raises(SuspectError, match=f"{MOST_IN_A_ROW} unusable answers in a row, the last because the answer is of model 'decoy'"):
         measure(read_plan(case.plan), case.plan, suspect, Quiet())
     server.answer = lambda _, question: chat(_served(case, question["messages"][0]["content"]))
+    usable, slips = server.answer, iter(range(100))
+    # its third answer is the one slip
+    server.answer = lambda path, asked: chat("x") | {"model": "decoy"} if next(slips) == 2 else usable(path, asked)
     verdict = prove(ProofRequest(plan=case.plan, out=case.folder / "out"), Quiet(), now=NOW)
-    assert dict(verdict.results[0].result.dropped)["not measured"] == MOST_IN_A_ROW
-    assert verdict.results[0].result.sample == 60 - MOST_IN_A_ROW
+    dropped = dict(verdict.results[0].result.dropped)
+    assert dropped["not measured"] == 1
+    assert dropped["unusable answer, its unit asked again"] == MOST_IN_A_ROW
+    assert verdict.results[0].result.sample == 60 - 1
+    assert "t.jsonl.unusable" in dict(verdict.inputs)
 
 
 def test_canary_questions_are_asked_and_read(case: Case, server: Server) -> None:

@@ -11,10 +11,11 @@ import pytest
 from stillwatch.app.pair_files import append_pair
 from stillwatch.app.progress import Quiet
 from stillwatch.app.state import file_sha256
-from stillwatch.app.teacher_scores import open_teacher, score_pairs
+from stillwatch.app.teacher_scores import open_teacher, score_pairs, teacher_digest
 from stillwatch.errors import OutputError, UsageError
 from stillwatch.marks.keys import MarkKey, commitment
 from stillwatch.provenance.suspects import MOST_IN_A_ROW, AnswerError, SuspectError
+from stillwatch.provenance.suspects.endpoint import NO_LOG_PROBABILITIES
 from stillwatch.records.pairs import TwinPair
 
 KEY = MarkKey(bytes(range(32)))
@@ -103,10 +104,37 @@ def test_a_stopped_run_goes_on_for_the_same_teacher_and_the_same_pairs_alone(pai
 
 
 def test_a_teacher_that_gives_nothing_is_left_after_a_few(pairs: Path, tmp_path: Path) -> None:
-    teacher = Teacher(frozenset({"one"}))
-    with pytest.raises(SuspectError, match=f"no usable score for {MOST_IN_A_ROW} pairs in a row, the last because broken"):
-        score_pairs(pairs, teacher, tmp_path / "twins.jsonl", Quiet(), named="t")
-    assert not (tmp_path / "twins.jsonl").exists()
+    teacher, out = Teacher(frozenset({"one"})), tmp_path / "twins.jsonl"
+    # the tie among the first nine pairs is nothing that the teacher was asked
+    for most in (MOST_IN_A_ROW, 2 * MOST_IN_A_ROW):
+        with pytest.raises(SuspectError, match=f"no usable score: {most} unusable answers in a row, the last because broken"):
+            score_pairs(pairs, teacher, out, Quiet(), named="t")
+    assert not out.exists()
+    # nothing was used up: a teacher that is mended scores every pair
+    assert score_pairs(pairs, Teacher(), out, Quiet(), named="t")["scored"] == 20
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["pairs.jsonl", "twins.jsonl"]
+
+
+def test_a_teacher_without_log_probabilities_is_told_what_to_give(pairs: Path, tmp_path: Path) -> None:
+    class Silent(Teacher):
+        def log_likelihood(self, prompt: str, answer: str) -> float:
+            raise AnswerError(NO_LOG_PROBABILITIES)
+
+    with pytest.raises(SuspectError, match=r"give the model's folder with --folder or a server that echoes"):
+        score_pairs(pairs, Silent(), tmp_path / "twins.jsonl", Quiet(), named="t")
+
+
+def test_other_weights_at_the_same_place_are_another_teacher(pairs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "teacher"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"one")
+    broken, out = Teacher(frozenset({"one"})), tmp_path / "twins.jsonl"
+    with pytest.raises(SuspectError, match="no usable score"):
+        score_pairs(pairs, broken, out, Quiet(), named="t", digest=teacher_digest(folder))
+    (folder / "model.safetensors").write_bytes(b"two")
+    with pytest.raises(OutputError, match="holds answers of another teacher_sha256"):
+        score_pairs(pairs, Teacher(), out, Quiet(), named="t", digest=teacher_digest(folder))
+    assert teacher_digest(None) == ""
 
 
 @pytest.mark.parametrize(

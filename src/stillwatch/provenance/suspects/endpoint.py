@@ -11,6 +11,8 @@ from typing import Any, cast
 from stillwatch.provenance.suspects import AnswerError, require_text
 from stillwatch.provenance.suspects.transport import Transport
 
+NO_LOG_PROBABILITIES = "the endpoint gives no log-probabilities of the prompt"
+"""Reason of an answer without them; who asked says what to do."""
 LONGEST_TEXT = 1_000_000
 """Characters of an answer that are kept at most; a longer one is refused."""
 
@@ -59,7 +61,7 @@ class EndpointSuspect:
         if not isinstance(echoed, str) or not echoed.startswith(text):
             raise AnswerError("the echoed text is not the one that was sent; the pair is left out")
         if not isinstance(logs, dict):
-            raise AnswerError("the endpoint gives no log-probabilities of the prompt; set logprobs = false in the plan")
+            raise AnswerError(NO_LOG_PROBABILITIES)
         table = cast("dict[str, Any]", logs)
         tokens, numbers, offsets = (_list(table, name) for name in ("tokens", "token_logprobs", "text_offset"))
         if not len(tokens) == len(numbers) == len(offsets):

@@ -58,7 +58,7 @@ class FolderSuspect:
     Args:
         folder: of the model and its tokenizer.
         seed: of its own sampled answers.
-        longest: tokens of a text that are read at most; longer ones are cut at the end.
+        longest: tokens of a text that are read at most, or fewer where the model has no more places; longer ones are cut at the end.
 
     Raises SuspectError for a folder that check_folder refuses, that cannot be loaded, MissingExtraError without the `models` extra.
     """
@@ -80,7 +80,8 @@ class FolderSuspect:
             ) from None
         self._model = model.eval()
         self._torch.manual_seed(seed)
-        self.longest = longest
+        places = getattr(model.config, "max_position_embeddings", None)
+        self.longest = min(longest, places) if isinstance(places, int) and places > 1 else longest
 
     @property
     def vocabulary(self) -> int:
@@ -98,7 +99,8 @@ class FolderSuspect:
 
     def continuation(self, prompt: str, *, most_tokens: int) -> list[int]:
         """Token ids of a sampled continuation at temperature 1."""
-        ids = self.encode(prompt)[-self.longest :]
+        new = min(most_tokens, self.longest - 1)
+        ids = self.encode(prompt)[new - self.longest :]
         if not ids:
             raise AnswerError("a prompt has no token; it is left out")
         given = self._torch.tensor([ids])
@@ -110,7 +112,7 @@ class FolderSuspect:
                 temperature=1.0,
                 top_k=0,
                 top_p=1.0,
-                max_new_tokens=most_tokens,
+                max_new_tokens=new,
                 pad_token_id=self._tokenizer.pad_token_id or self._tokenizer.eos_token_id or 0,
             )
         return made[0, len(ids) :].tolist()

@@ -17,6 +17,8 @@ from stillwatch.provenance.suspects import AnswerError, SuspectError
 LARGEST_ANSWER = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_REFUSED = frozenset({400, 413, 422})
+"""The host takes us and not this question, such as one that is too long for it."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -55,7 +57,8 @@ class Transport:
     def post(self, path: str, question: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON object that the endpoint answers.
 
-        Raises AnswerError for an answer that is no JSON object or too large, SuspectError where all attempts failed or it refuses.
+        Raises AnswerError for an answer that is no JSON object or too large, or a question that the endpoint refuses as such;
+        SuspectError where all attempts failed, or it refuses us.
         """
         body = json.dumps(question).encode()
         reason, attempt = "", 0
@@ -66,6 +69,8 @@ class Transport:
                 return _object(self._once(path, body))
             except urllib.error.HTTPError as error:
                 error.close()
+                if error.code in _REFUSED:
+                    raise AnswerError(f"the endpoint refuses the question (HTTP status {error.code}); it is left out") from None
                 reason = f"HTTP status {error.code}"
                 if error.code not in _AGAIN:
                     break
