@@ -12,7 +12,7 @@ import pytest
 
 from stillwatch.app.key_files import read_key
 from stillwatch.app.marking import PURPOSES, load_master
-from stillwatch.app.pair_files import append_pair
+from stillwatch.app.pair_files import append_pair, read_pairs
 from stillwatch.cli import main
 from stillwatch.marks.canaries import choose, match_answers
 from stillwatch.marks.canary_families import all_slots, shipped_families
@@ -259,3 +259,22 @@ def test_no_tokens_are_too_few(key: Path, tmp_path: Path, capsys: pytest.Capture
     assert main(["mark", "read-vllm", str(path), "--key", str(key), "--period", "1"]) == 1
     assert "at least 1" in capsys.readouterr().err
     assert main(["mark", "read-vllm", str(tmp_path / "none"), "--key", str(key), "--period", "1"]) == 1
+
+
+def test_a_digest_is_one_line_on_the_narrowest_terminal(
+    key: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    assert main(["mark", "commit", "--key", str(key), "--purpose", "twins", "--account", "a" * 60, "--period", "1"]) == 0
+    told = capsys.readouterr().out
+    assert commitment(derive(MASTER, purpose="twins", account="a" * 60, period="1")) in told
+    pairs = tmp_path / "pairs.jsonl"
+    twin_key = TwinKey(key=derive(MASTER, purpose="twins", account=None, period="1"), period="1", share=1.0)
+    texts = iter(("one", "two"))
+    served = serve(lambda: next(texts), text=str, twin_key=twin_key, asked=Asked(request_id="r", prompt="q", at="2026-11-25T00:00:00Z"))
+    assert served.pair is not None
+    append_pair(pairs, served.pair)
+    assert main(["mark", "twins", str(pairs)]) == 0
+    told = capsys.readouterr().out
+    assert read_pairs(pairs).head in told
+    assert commitment(twin_key.key) in told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ _BROKEN = (
     MemoryError,
     OverflowError,
     SyntaxError,
+    tokenize.TokenError,
 )
 """What a hostile archive makes the libraries raise."""
 

@@ -53,14 +53,24 @@ def seal_plan(path: Path, *, now: datetime) -> Seal:
         raise PlanError(f"{path}: {measured[0]} is there already, so the suspect was measured before the seal; a plan is sealed first")
     sealed = seal(plan, at=now, pinned=pinned_files(plan, path))
     text = json.dumps({"format": "stillwatch-seal-1", **to_plain(sealed)}, indent=1) + "\n"
-    try:
-        with naming(place), place.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except FileExistsError:
-        raise _sealed_already(place) from None
+    _write_new(place, text)
     return sealed
+
+
+def _write_new(place: Path, text: str) -> None:
+    """The whole file or none, and never in the place of another; PlanError where it is there. A torn seal could never be mended."""
+    partial = place.with_name(f".{place.name}.partial")
+    with naming(place):
+        try:
+            with partial.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(partial, place)
+        except FileExistsError:
+            raise _sealed_already(place) from None
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def _sealed_already(place: Path) -> PlanError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,22 @@ def score_pairs(pairs: Path, teacher: Suspect, out: Path, progress: Progress, *,
     given = read_pairs(pairs)
     part = out.with_name(out.name + ".part")
     bind(part, {"pairs_head": given.head, "teacher": named} | ({"teacher_sha256": digest} if digest else {}))
+    progress.begin("score", len(given.pairs))
+    _fill(part, given.pairs, teacher, progress, named)
+    part.replace(out)
+    for beside in (bond_path(part), journal_path(part)):
+        beside.unlink(missing_ok=True)
+    progress.end(len(given.pairs), 0.0, resumed=False)
+    ties = sum(pair.tie for pair in given.pairs)
+    return {"pairs": len(given.pairs), "scored": _scores(out) + ties, "prompts_sha256": file_sha256(out)}
+
+
+def _fill(part: Path, pairs: Sequence[TwinPair], teacher: Suspect, progress: Progress, named: str) -> None:
+    """Score the pairs that the part has no row of."""
     done = whole_rows(part)
     held = HeldBack(part, done)
-    progress.begin("score", len(given.pairs))
     with naming(part), open_appending(part, 0o600) as file:
-        for number, pair in enumerate(given.pairs[done:], done + 1):
+        for number, pair in enumerate(pairs[done:], done + 1):
             row = _scored(pair, teacher)
             if row["teacher_first"] is None:
                 held.hold(number, row, str(row["reason"]))
@@ -80,18 +92,11 @@ def score_pairs(pairs: Path, teacher: Suspect, out: Path, progress: Progress, *,
                 file.write(held.with_unasked(row) if pair.tie else held.released(row))
             file.flush()
             progress.advance(number)
-        scored = _scores(part)
-        if held.unusable and (held.too_many or not scored):
-            raise SuspectError(f"{named}: no usable score: {held.words()}{_advice(held.reason, scored)}")
+        if held.unusable and (held.too_many or not _scores(part)):
+            raise SuspectError(f"{named}: no usable score: {held.words()}{_advice(held.reason, _scores(part))}")
         file.write(held.released())
         file.flush()
         os.fsync(file.fileno())
-    part.replace(out)
-    for beside in (bond_path(part), journal_path(part)):
-        beside.unlink(missing_ok=True)
-    progress.end(len(given.pairs), 0.0, resumed=False)
-    ties = sum(pair.tie for pair in given.pairs)
-    return {"pairs": len(given.pairs), "scored": scored + ties, "prompts_sha256": file_sha256(out)}
 
 
 def _scores(part: Path) -> int:

@@ -233,11 +233,13 @@ def score(
     \b
     stillwatch mark score pairs.jsonl --folder teacher --out twins.jsonl
     """
-    from stillwatch.app.teacher_scores import open_teacher, score_pairs, teacher_digest
+    # loading the program's own parts takes a moment in which it may be interrupted too
+    with stoppable(_INTERRUPTED):
+        from stillwatch.app.teacher_scores import open_teacher, score_pairs, teacher_digest
 
-    with stoppable(_INTERRUPTED), progress(quiet=as_json) as shown:
-        teacher, named = open_teacher(folder, url, model)
-        written = score_pairs(pairs, teacher, out, shown, named=named, digest=teacher_digest(folder))
+        with progress(quiet=as_json) as shown:
+            teacher, named = open_teacher(folder, url, model)
+            written = score_pairs(pairs, teacher, out, shown, named=named, digest=teacher_digest(folder))
     _print_written(out, written, as_json=as_json)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stillwatch.records.verdicts import Verdict
 
 _INTERRUPTED = "interrupted; what was measured is kept: run the same command again to go on"
+_NOT_SEALED = "interrupted; where no seal stands beside the plan, run the same command again"
 
 
 def prove(
@@ -36,10 +37,10 @@ def prove(
 ) -> None:
     """Test whether a suspect model was trained on our outputs, by a plan that was sealed before.
 
-    First --seal: it writes PLAN.seal, whose digest you publish. Then run the plan: it is refused where it was changed since, where a key
-    does not open its commitment, or where prompts are others than planned. A suspect on disk or behind an endpoint is asked unit by unit,
-    and an interrupted run goes on where it stopped; STILLWATCH_SUSPECT_KEY holds the endpoint's bearer token. A verdict that is not shown
-    clears nobody.
+    First --seal: it writes PLAN.seal, whose digest you publish; a plan that could never give a verdict is not sealed. Then run the plan: it
+    is refused where it was changed since, where a key does not open its commitment, or where prompts or model files are others than sealed.
+    A suspect on disk or behind an endpoint is asked unit by unit, and an interrupted run goes on where it stopped; STILLWATCH_SUSPECT_KEY
+    holds the endpoint's bearer token. A verdict that is not shown clears nobody.
 
     \b
     stillwatch prove plan.toml --seal
@@ -47,13 +48,16 @@ def prove(
     """
     recorder = recorder_of(log, log_key)
     if seal:
-        _seal(plan, recorder, as_json=as_json)
+        with stoppable(_NOT_SEALED):
+            _seal(plan, recorder, as_json=as_json)
         return
-    from stillwatch.app.proving import proof_request
-    from stillwatch.app.proving import prove as run
+    # loading the program's own parts takes a moment in which it may be interrupted too
+    with stoppable(_INTERRUPTED):
+        from stillwatch.app.proving import proof_request
+        from stillwatch.app.proving import prove as run
 
-    with stoppable(_INTERRUPTED), progress(quiet=as_json) as shown:
-        verdict = run(proof_request(plan, out=out, key=key, recorder=recorder), shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
+        with progress(quiet=as_json) as shown:
+            verdict = run(proof_request(plan, out=out, key=key, recorder=recorder), shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
     _print(verdict, out, as_json=as_json)
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stillwatch.app import plan_checking, proving
+from stillwatch.app import plan_checking, plan_files, proving
 from stillwatch.app.plan_files import read_plan, read_seal, seal_path
 from stillwatch.app.progress import Quiet
 from stillwatch.app.proving import ProofRequest, prove
 from stillwatch.app.state import file_sha256
+from stillwatch.cli import main
 from stillwatch.errors import StillwatchError, TooFewSamplesError, UnreadableInputError
 from stillwatch.marks.canary_families import CanaryFamilyError
 from stillwatch.provenance.plan import PlanError
@@ -265,3 +267,37 @@ def test_measures_that_are_to_come_from_elsewhere_are_there_before_the_suspect_i
     (case.folder / "twins.jsonl").write_bytes(b"")
     assert prove(request, Quiet(), now=NOW).inputs
     assert len(asked) == 30
+
+
+def test_a_seal_is_written_whole_or_not_at_all(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    case.write(_test(case, "twins", _pairs()), suspect=ENDPOINT)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plan_files.os, "fsync", full)
+        with pytest.raises(OSError, match="No space left") as refused:
+            case.seal()
+    assert refused.value.filename == str(seal_path(case.plan))
+    assert [path.name for path in case.folder.glob("*.seal*")] == []
+    assert list(case.folder.glob(".*.partial")) == []
+    case.seal()
+    with pytest.raises(PlanError, match="is there already: the plan is sealed"):
+        case.seal()
+
+
+def test_an_interrupt_says_what_to_do_next(case: Case, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    case.write(_test(case, "twins", _pairs()), suspect=ENDPOINT)
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plan_files, "check_plan", interrupted)
+    assert main(["prove", str(case.plan), "--seal"]) == 130
+    monkeypatch.setattr(proving, "proof_request", interrupted)
+    assert main(["prove", str(case.plan), "--out", str(case.folder / "out")]) == 130
+    told = capsys.readouterr().err
+    assert "where no seal stands beside the plan, run the same command again" in told
+    assert "what was measured is kept: run the same command again" in told
+    assert "--resume" not in told
