@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ def _measure_rows(
 ) -> None:
     answered = any(kept)
     progress.begin(test.name, len(prompts))
+    start = time.perf_counter()
     with naming(target), open_appending(target) as file:
         for number, prompt in enumerate(prompts[len(kept) :], len(kept) + 1):
             row = _measured(of, prompt)
@@ -118,7 +120,7 @@ def _measure_rows(
         file.write(held.released())
         file.flush()
         os.fsync(file.fileno())
-    progress.end(len(prompts), 0.0, resumed=len(kept) == len(prompts))
+    progress.end(len(prompts), time.perf_counter() - start, resumed=len(kept) == len(prompts))
 
 
 def _advice(reason: str, *, answered: bool) -> str:

@@ -158,6 +158,7 @@ def measure_open(
     form = _form(task, texts)
     at = _restored(task, form)
     progress.begin(task.test.name, len(texts))
+    began = time.perf_counter()
     saved, took, most = clock(), 0.0, MOST_IN_A_ROW + at.tried
     for ids in texts[at.done :]:
         at.after(usable=_added(task, form, ids))
@@ -178,7 +179,7 @@ def measure_open(
     counted = {"documents": np.array([len(texts)]), "unusable": np.array([at.unusable + at.held])}
     _write(task.target, form.arrays(final=True) | counted)
     task.part.unlink(missing_ok=True)
-    progress.end(len(texts), 0.0, resumed=False)
+    progress.end(len(texts), time.perf_counter() - began, resumed=False)
 
 
 @dataclass(slots=True, kw_only=True)

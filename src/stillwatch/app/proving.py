@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -102,6 +103,7 @@ def _tested(
     ranks: list[Corroboration] = []
     inputs: list[tuple[str, str]] = []
     progress.begin("tests", plan.hypotheses)
+    start = time.perf_counter()
     for test in plan.tests:
         measured = path.parent / test.measured
         arrays: dict[str, Any] = read_measures(measured)
@@ -113,7 +115,7 @@ def _tested(
             judged = _one(plan, test, arrays, name, keys[name])
             found.append((test.name, name, replace(judged, dropped=(*judged.dropped, *_asked_again(measured, arrays)))))
             progress.advance(len(found))
-    progress.end(len(found), 0.0, resumed=False)
+    progress.end(len(found), time.perf_counter() - start, resumed=False)
     return found, ranks, inputs
 
 

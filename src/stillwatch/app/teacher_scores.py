@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -68,11 +69,12 @@ def score_pairs(pairs: Path, teacher: Suspect, out: Path, progress: Progress, *,
     part = out.with_name(out.name + ".part")
     bind(part, {"pairs_head": given.head, "teacher": named} | ({"teacher_sha256": digest} if digest else {}))
     progress.begin("score", len(given.pairs))
+    start = time.perf_counter()
     _fill(part, given.pairs, teacher, progress, named)
     part.replace(out)
     for beside in (bond_path(part), journal_path(part)):
         beside.unlink(missing_ok=True)
-    progress.end(len(given.pairs), 0.0, resumed=False)
+    progress.end(len(given.pairs), time.perf_counter() - start, resumed=False)
     ties = sum(pair.tie for pair in given.pairs)
     return {"pairs": len(given.pairs), "scored": _scores(out) + ties, "prompts_sha256": file_sha256(out)}
 

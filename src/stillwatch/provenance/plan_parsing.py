@@ -23,6 +23,7 @@ from stillwatch.provenance.plan import (
     PlannedTest,
     SuspectKind,
 )
+from stillwatch.provenance.suspects.transport import address_fault
 
 _MOST = 10_000
 _LARGEST_SEED = 2**63 - 1
@@ -148,12 +149,12 @@ def _key_demands(key: PlannedKey) -> Demands:
 
 
 def _suspect_demands(suspect: PlannedSuspect) -> Demands:
-    where = f"[suspect] of kind {suspect.kind}"
+    where, fault = f"[suspect] of kind {suspect.kind}", address_fault(suspect.url) if suspect.kind == "endpoint" else ""
     return [
         (suspect.kind != "folder" or bool(suspect.folder), f"{where} names no folder; give `folder`, that of the model"),
         (
-            suspect.kind != "endpoint" or suspect.url.startswith(("https://", "http://")),
-            f"{where} has the url {suspect.url[:100]!r}; give an address with https:// or http://, up to and with /v1",
+            not fault,
+            f"{where}: url {fault}; give https:// or http://, the host, and the path up to and with /v1",
         ),
         (
             suspect.kind != "endpoint" or bool(suspect.model),

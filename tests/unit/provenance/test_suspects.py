@@ -198,6 +198,26 @@ def _drips(handler: BaseHTTPRequestHandler) -> None:
         pass
 
 
+def _drips_its_headers(handler: BaseHTTPRequestHandler) -> None:
+    try:
+        for sign in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 60:
+            handler.wfile.write(bytes([sign]))
+            handler.wfile.flush()
+            time.sleep(0.05)
+    except OSError:
+        pass
+
+
+def _says_to_go_on(handler: BaseHTTPRequestHandler) -> None:
+    try:
+        for _ in range(60):
+            handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            handler.wfile.flush()
+            time.sleep(0.05)
+    except OSError:
+        pass
+
+
 def _cuts_off(handler: BaseHTTPRequestHandler) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
@@ -217,7 +237,18 @@ def _redirects(handler: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "tries"), [(_stalls, 3), (_drips, 3), (_cuts_off, 3), (_hangs_up, 3), (_redirects, 1), ((401, {}), 1), ((503, {}), 3)]
+    ("way", "tries"),
+    [
+        (_stalls, 3),
+        (_drips, 3),
+        (_drips_its_headers, 3),
+        (_says_to_go_on, 3),
+        (_cuts_off, 3),
+        (_hangs_up, 3),
+        (_redirects, 1),
+        ((401, {}), 1),
+        ((503, {}), 3),
+    ],
 )
 def test_a_host_that_gives_nothing_is_tried_again_and_then_named(server: Server, way: Any, tries: int) -> None:
     server.answer = lambda *_: way

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
+import socket
+import ssl
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +33,73 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return
 
 
+class _Bounded(io.RawIOBase):
+    """A socket that is read until a moment and no longer, headers included: each read alone may be short, and so many may take for ever."""
+
+    def __init__(self, sock: socket.socket, until: float, clock: Callable[[], float]) -> None:
+        self._sock, self._until, self._clock = sock, until, clock
+        # keeps the socket open where the library lets go of it before the answer is read
+        self._held = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """What is there, before the moment."""
+        left = self._until - self._clock()
+        if left <= 0.0:
+            raise TimeoutError("the answer was not complete in time")
+        self._sock.settimeout(left)
+        return self._held.readinto(buffer) or 0
+
+    def close(self) -> None:
+        """The socket too."""
+        self._held.close()
+        super().close()
+
+    def makefile(self, _mode: str = "rb", *_: Any) -> io.BufferedReader:
+        """What a response reads from."""
+        return io.BufferedReader(self)
+
+
+def _opener(until: float, clock: Callable[[], float]) -> urllib.request.OpenerDirector:
+    """Opens addresses whose answers are read until a moment; redirects are not followed."""
+
+    def bounded(kind: type[http.client.HTTPConnection]) -> Callable[..., http.client.HTTPConnection]:
+        def connection(*given: Any, **named: Any) -> http.client.HTTPConnection:
+            made: Any = kind(*given, **named)
+            made.response_class = lambda sock, **how: http.client.HTTPResponse(cast("Any", _Bounded(sock, until, clock)), **how)
+            return made
+
+        return connection
+
+    class Plain(urllib.request.HTTPHandler):
+        def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(cast("Any", bounded(http.client.HTTPConnection)), req)
+
+    class Encrypted(urllib.request.HTTPSHandler):
+        def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(cast("Any", bounded(http.client.HTTPSConnection)), req, context=ssl.create_default_context())
+
+    return urllib.request.build_opener(_NoRedirect, Plain, Encrypted)
+
+
+def address_fault(url: str) -> str:
+    """What is wrong with the address of an endpoint, in words; empty for a usable one."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, named = parts.hostname, parts.username is not None or parts.password is not None
+        _ = parts.port
+    except ValueError as error:
+        return f"is no address ({error})"
+    if parts.scheme not in ("http", "https") or not host or not url.isascii() or any(ord(sign) <= 32 for sign in url):
+        return "is no address with https:// or http://"
+    if named or parts.query or parts.fragment:
+        return "holds a name, a password or a query; a bearer token stands in the environment"
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transport:
     """How an endpoint is spoken to.
@@ -36,7 +107,7 @@ class Transport:
     Attributes:
         url: base, with http or https.
         key: bearer token; empty: none. Never shown.
-        timeout_s: without a byte, and for a whole answer.
+        timeout_s: for a whole answer, headers included.
         tries: attempts at one question.
         pause_s: before the second attempt, doubled before each later one.
         sleep, clock: of the process; tests give their own.
@@ -51,8 +122,9 @@ class Transport:
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        if not self.url.startswith(("https://", "http://")):
-            raise UsageError(f"the suspect's url is {self.url[:100]!r}; an address with https:// or http:// was expected")
+        if fault := address_fault(self.url):
+            # not shown: it may hold a password
+            raise UsageError(f"the url of the endpoint {fault}; give https:// or http://, the host, and the path up to and with /v1")
 
     def post(self, path: str, question: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON object that the endpoint answers.
@@ -74,7 +146,7 @@ class Transport:
                 reason = f"HTTP status {error.code}"
                 if error.code not in _AGAIN:
                     break
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:
                 reason = f"{type(error).__name__}: {str(error)[:200]}"
         message = (
             f"{self.url}{path}: no answer after {attempt + 1} of {self.tries} tries ({reason}); what was measured so far is kept, "
@@ -88,18 +160,15 @@ class Transport:
             headers["Authorization"] = f"Bearer {self.key}"
         request = urllib.request.Request(self.url.rstrip("/") + path, data=body, headers=headers, method="POST")  # noqa: S310 - checked above
         until = self.clock() + self.timeout_s
-        with urllib.request.build_opener(_NoRedirect).open(request, timeout=self.timeout_s) as response:
+        with _opener(until, self.clock).open(request, timeout=self.timeout_s) as response:
             declared = response.headers.get("Content-Length")
             parts: list[bytes] = []
             size = 0
-            # read1 gives what is there, so that a host that drips bytes is seen to drip
             while part := response.read1(_CHUNK):
                 parts.append(part)
                 size += len(part)
                 if size > LARGEST_ANSWER:
                     raise AnswerError(f"an answer is longer than {LARGEST_ANSWER:,} bytes; it is left out")
-                if self.clock() > until:
-                    raise http.client.HTTPException(f"the answer was not complete after {self.timeout_s:g} s")
             if declared is not None and declared.isascii() and declared.isdigit() and size < int(declared):
                 raise http.client.IncompleteRead(b"", int(declared) - size)
         return b"".join(parts)
