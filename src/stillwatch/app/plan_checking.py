@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from stillwatch.app.asked_units import asked_units, require_sample
 from stillwatch.app.state import file_sha256
 from stillwatch.app.tokenizing import load_tokenizer
 from stillwatch.errors import TooFewSamplesError
+from stillwatch.provenance.open_radioactivity import WINDOWS
 from stillwatch.provenance.plan import Plan, PlanError, PlannedTest, Seal
 from stillwatch.provenance.suspects.folder import check_folder
+from stillwatch.stats.samples import require_samples
 
 Pinned = tuple[tuple[str, str], ...]
+
+_TOKENIZER = "tokenizer.json"
 
 
 def check_plan(plan: Plan, path: Path) -> None:
@@ -29,7 +35,7 @@ def check_plan(plan: Plan, path: Path) -> None:
         try:
             require_sample(plan, test)
             if plan.asks(test):
-                asked_units(plan, test, path)
+                _check_tokens(plan, test, path, asked_units(plan, test, path))
         except TooFewSamplesError as error:
             raise TooFewSamplesError(f"{path}: test {test.name!r}: {error.test}", needed=error.needed, got=error.got) from None
         if plan.asks(test) and test.tokenizer:
@@ -70,7 +76,7 @@ def inputs_of(plan: Plan, sealed: Seal) -> list[tuple[str, str]]:
 
 def tokenizer_file(test: PlannedTest) -> Path:
     """The file of a test's tokenizer, relative to the plan."""
-    return Path(test.tokenizer) / "tokenizer.json"
+    return Path(test.tokenizer) / _TOKENIZER
 
 
 def _check_digests(plan: Plan, path: Path) -> None:
@@ -93,6 +99,27 @@ def _folders(plan: Plan) -> list[str]:
     if plan.suspect.kind != "folder" or not asked:
         return []
     return list(dict.fromkeys([plan.suspect.folder, *(name for test in asked for name in test.reference_folders)]))
+
+
+def _check_tokens(plan: Plan, test: PlannedTest, path: Path, rows: list[dict[str, Any]]) -> None:
+    """Nothing where the models of open radioactivity split its texts alike, into enough windows, as far as their tokenizer files say.
+
+    Without the library, or a folder's file, this is seen before the suspect is asked, when the models are loaded.
+    """
+    files = [path.parent / folder / _TOKENIZER for folder in (plan.suspect.folder, *test.reference_folders)]
+    if test.kind != "radioactivity_open" or find_spec("tokenizers") is None or not all(file.is_file() for file in files):
+        return
+    texts = [row["text"] for row in rows]
+    first, *others = ([list(ids) for ids in load_tokenizer(file)[0](texts)] for file in files)
+    for other, file in zip(others, files[1:], strict=True):
+        if other != first:
+            row = next(number for number, (ids, ours) in enumerate(zip(other, first, strict=True), 1) if ids != ours)
+            raise PlanError(
+                f"{path.parent / test.prompts}, row {row}: {files[0]} and {file} split the text into different tokens; test {test.name!r} "
+                "needs one tokenizer for suspect and references"
+            )
+    windows = {tuple(ids[place : place + test.width]) for ids in first for place in range(len(ids) - test.width)}
+    require_samples("open radioactivity, distinct windows", needed=WINDOWS, got=len(windows))
 
 
 def folder_files(folder: Path) -> list[tuple[str, str]]:

@@ -21,8 +21,9 @@ from stillwatch.app.progress import Progress
 from stillwatch.app.recording import Recorder
 from stillwatch.app.state import file_sha256, write_text
 from stillwatch.app.unusable import journal_path, unusable_answers
-from stillwatch.errors import OutputError, UsageError
+from stillwatch.errors import OutputError, TooFewSamplesError, UsageError
 from stillwatch.marks.keys import MarkKey, MasterSecret
+from stillwatch.provenance.columns import MeasureError
 from stillwatch.provenance.measures import corroboration, result
 from stillwatch.provenance.plan import Plan, PlannedTest, Seal
 from stillwatch.provenance.verdict import verdict
@@ -30,6 +31,7 @@ from stillwatch.records.verdicts import Corroboration, ProvenanceResult, Verdict
 from stillwatch.report.codec import to_plain
 from stillwatch.report.verdict_page import render_verdict
 from stillwatch.settings import suspect_key_line
+from stillwatch.stats.samples import UnusableValuesError
 from stillwatch.stats.seeds import generator
 
 VERDICT, PAGE, FORMAT = "verdict.json", "verdict.html", "stillwatch-verdict-1"
@@ -132,7 +134,12 @@ def _asked_again(measured: Path, arrays: dict[str, Any]) -> list[tuple[str, int]
 
 def _one(plan: Plan, test: PlannedTest, arrays: dict[str, Any], name: str, key: MarkKey) -> ProvenanceResult:
     draw = generator(plan.seed, f"prove/{test.name}/{name}")
-    return result(test, arrays, key, level=plan.level / plan.hypotheses, generator=draw)
+    try:
+        return result(test, arrays, key, level=plan.level / plan.hypotheses, generator=draw)
+    except TooFewSamplesError as error:
+        raise TooFewSamplesError(f"test {test.name!r}, {test.measured}: {error.test}", needed=error.needed, got=error.got) from None
+    except UnusableValuesError as error:
+        raise MeasureError(f"test {test.name!r}, {test.measured}: {error}") from None
 
 
 def _check_folder(out: Path, sealed: Seal) -> None:

@@ -17,7 +17,7 @@ from stillwatch.app.private_files import open_appending
 from stillwatch.app.progress import Progress
 from stillwatch.app.state import file_sha256
 from stillwatch.app.unusable import HeldBack, journal_path
-from stillwatch.errors import OutputError, UsageError, naming
+from stillwatch.errors import OutputError, UnreadableInputError, UsageError, naming
 from stillwatch.provenance.suspects import AnswerError, Suspect, SuspectError
 from stillwatch.provenance.suspects.endpoint import NO_LOG_PROBABILITIES, EndpointSuspect
 from stillwatch.provenance.suspects.folder import FolderSuspect
@@ -60,12 +60,14 @@ def score_pairs(pairs: Path, teacher: Suspect, out: Path, progress: Progress, *,
         digest: of the teacher's folder, by `teacher_digest`; a part by other weights is not gone on with.
 
     Returns what a plan needs: `pairs`, `scored`, `prompts_sha256`.
-    Raises OutputError where `out` is there, SuspectError where the teacher gives nothing, or nothing usable several times in a row; those
-    pairs are asked again by the next run.
+    Raises UnreadableInputError for a file without pairs, OutputError where `out` is there, SuspectError where the teacher gives nothing, or
+    nothing usable several times in a row; those pairs are asked again by the next run.
     """
     if out.exists():
         raise OutputError(f"{out} is there already and is never overwritten; name another file, or move it away yourself")
     given = read_pairs(pairs)
+    if not given.pairs:
+        raise UnreadableInputError(f"{pairs} holds no pair, so there is nothing to score; name the file that the gateway appends to")
     part = out.with_name(out.name + ".part")
     bind(part, {"pairs_head": given.head, "teacher": named} | ({"teacher_sha256": digest} if digest else {}))
     progress.begin("score", len(given.pairs))

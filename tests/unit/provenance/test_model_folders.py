@@ -15,6 +15,7 @@ from stillwatch.app.measure_files import read_measures, rows_of
 from stillwatch.app.open_measuring import OpenTask, measure_open
 from stillwatch.app.progress import Quiet
 from stillwatch.app.proving import ProofRequest, prove
+from stillwatch.errors import TooFewSamplesError
 from stillwatch.marks.prf import context_seeds
 from stillwatch.marks.twins import assign
 from stillwatch.provenance.columns import MeasureError
@@ -258,13 +259,60 @@ def test_texts_without_finite_probabilities_are_counted_and_a_few_in_a_row_stop(
     measure_open(task, Quiet())
     assert int(read_measures(task.target)["unusable"][0]) == 2
     task.target.unlink()
+    asked: list[int] = []
 
     def never(self: FolderSuspect, ids: list[int]) -> Any:
+        asked.append(len(ids))
         raise AnswerError(f"not finite, {len(ids)}, {self.vocabulary}")
 
     monkeypatch.setattr(FolderSuspect, "next_tokens", never)
-    with pytest.raises(SuspectError, match="8 texts in a row without finite probabilities"):
+    # no text is used up, and the second run goes on beyond those that the first had tried: here to the end
+    for most in (8, 12):
+        asked.clear()
+        with pytest.raises(SuspectError, match=f"{most} texts in a row without finite probabilities; they are not used up"):
+            measure_open(task, Quiet())
+        assert len(asked) == most
+    monkeypatch.setattr(FolderSuspect, "next_tokens", real)
+    measure_open(task, Quiet())
+    assert int(read_measures(task.target)["unusable"][0]) == 0
+
+
+def test_half_a_character_in_neutral_text_is_named_with_its_row(tmp_path: Path) -> None:
+    task = _open_task(tmp_path)
+    with task.prompts.open("a", encoding="utf-8") as file:
+        file.write('{"text": "w1 \\ud83d"}\n')
+    with pytest.raises(MeasureError, match=r"neutral.jsonl, row 13: a text holds half of a character"):
         measure_open(task, Quiet())
+
+
+def test_a_text_longer_than_the_model_has_places_for_is_cut(tmp_path: Path) -> None:
+    suspect = FolderSuspect(_saved(tmp_path, _model()), seed=1)
+    assert suspect.longest == 64
+    ids = suspect.encode(_text([1, 2] * 50))
+    assert suspect.next_tokens(ids).shape == (63, VOCABULARY)
+    assert len(suspect.continuation(_text([1, 2] * 50), most_tokens=30)) <= 30
+    assert len(suspect.continuation("w1", most_tokens=500)) <= 63
+
+
+def test_tokenizers_that_differ_or_texts_too_short_are_found_by_the_seal(case: Case) -> None:
+    for name in ("suspect", "teacher"):
+        _saved(case.folder / name, _model())
+    test = '[[tests]]\nname = "open"\nkind = "radioactivity_open"\nkeys = ["acct-17"]\nsample = 30\nmeasured = "o.npz"\n'
+    test += 'prompts = "neutral.jsonl"\nreference_folders = ["teacher"]\n'
+    suspect = 'name = "student"\nkind = "folder"\nfolder = "suspect"'
+    digest = case.lines("neutral.jsonl", [{"text": "w1 w2"}] * 30)
+    case.write(test + f'prompts_sha256 = "{digest}"\n', suspect=suspect)
+    with pytest.raises(TooFewSamplesError, match="test 'open': open radioactivity, distinct windows needs at least 20 samples, got 1"):
+        case.seal()
+    digest = case.lines("neutral.jsonl", [{"text": f"w{n} w{n + 1} w{n + 2}"} for n in range(30)])
+    case.write(test + f'prompts_sha256 = "{digest}"\n', suspect=suspect)
+    place = case.folder / "teacher" / "tokenizer.json"
+    plain = place.read_text("utf-8")
+    place.write_text(plain.replace('"w5"', '"v5"'), encoding="utf-8")
+    with pytest.raises(PlanError, match=r"neutral.jsonl, row 4: .* split the text into different tokens; test 'open' needs one tokenizer"):
+        case.seal()
+    place.write_text(plain, encoding="utf-8")
+    case.seal()
 
 
 def test_models_of_other_tokens_are_not_compared(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from stillwatch.app.pair_files import append_pair
 from stillwatch.app.progress import Quiet
 from stillwatch.app.state import file_sha256
 from stillwatch.app.teacher_scores import open_teacher, score_pairs, teacher_digest
-from stillwatch.errors import OutputError, UsageError
+from stillwatch.errors import OutputError, UnreadableInputError, UsageError
 from stillwatch.marks.keys import MarkKey, commitment
 from stillwatch.provenance.suspects import MOST_IN_A_ROW, AnswerError, SuspectError
 from stillwatch.provenance.suspects.endpoint import NO_LOG_PROBABILITIES
@@ -122,6 +122,13 @@ def test_a_teacher_without_log_probabilities_is_told_what_to_give(pairs: Path, t
 
     with pytest.raises(SuspectError, match=r"give the model's folder with --folder or a server that echoes"):
         score_pairs(pairs, Silent(), tmp_path / "twins.jsonl", Quiet(), named="t")
+
+
+def test_a_file_without_pairs_is_nothing_to_score(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").touch(0o600)
+    with pytest.raises(UnreadableInputError, match="holds no pair"):
+        score_pairs(tmp_path / "empty.jsonl", Teacher(), tmp_path / "twins.jsonl", Quiet(), named="t")
+    assert [path.name for path in tmp_path.iterdir()] == ["empty.jsonl"]
 
 
 def test_other_weights_at_the_same_place_are_another_teacher(pairs: Path, tmp_path: Path) -> None:
