@@ -54,7 +54,7 @@ def read_measures(path: Path) -> Columns:
     if reader is None:
         raise UnreadableInputError(f"{path}: arrays stand in {', '.join(readers)}; give one of those")
     if not path.is_file():
-        raise UnreadableInputError(f"{path} is not there; measure the suspect first, or correct the plan's `measured`")
+        raise UnreadableInputError(f"{path} is not there; put the suspect's measures there, under the name that the plan gives")
     if path.stat().st_size > LARGEST:
         raise MeasureError(f"{path} is larger than {LARGEST:,} bytes; measure fewer units")
     return reader(path)

@@ -258,6 +258,14 @@ def test_a_host_that_gives_nothing_is_tried_again_and_then_named(server: Server,
     assert all(path == "/v1/chat/completions" for path, _, _ in server.asked)
 
 
+def test_what_a_host_says_does_not_act_on_a_terminal(server: Server) -> None:
+    server.answer = lambda *_: lambda handler: handler.wfile.write(b"HTTP/1.1 \x1b[31mEVIL\x1b]0;title\x07\r\n\r\n")
+    with pytest.raises(SuspectError) as refused:
+        server.suspect().answer("?", most_tokens=5)
+    assert "EVIL" in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
 def test_a_host_that_recovers_is_heard(server: Server) -> None:
     server.answer = lambda *_: (503, {}) if len(server.asked) < 3 else chat("yes")
     assert server.suspect().answer("?", most_tokens=5) == "yes"

@@ -30,6 +30,11 @@ class Suspect(Protocol):
         ...
 
 
+def shown(error: BaseException, limit: int = 200) -> str:
+    """What an error says, in one line: a hostile host or folder may have written it, so that nothing in it may act on a terminal."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(error).strip()[:limit])
+
+
 def require_text(text: str) -> None:
     """Nothing for text that has a UTF-8 form; AnswerError for half a character (a lone surrogate), which no model can read or write."""
     try:

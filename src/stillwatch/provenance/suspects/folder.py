@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillwatch.errors import MissingExtraError
-from stillwatch.provenance.suspects import AnswerError, SuspectError, require_text
+from stillwatch.provenance.suspects import AnswerError, SuspectError, require_text, shown
 
 _PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".h5", ".msgpack"})
 _ADAPTER = "adapter_config.json"
@@ -76,7 +76,7 @@ class FolderSuspect:
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, dtype=self._torch.float32, **safe)
         except Exception as error:  # noqa: BLE001 - the library raises whatever its parts do, of a folder that may be hostile
             raise SuspectError(
-                f"{folder}: cannot be loaded ({type(error).__name__}: {str(error)[:300]}); check the model's files"
+                f"{folder}: cannot be loaded ({type(error).__name__}: {shown(error, 300)}); check the model's files"
             ) from None
         self._model = model.eval()
         self._torch.manual_seed(seed)
@@ -150,7 +150,7 @@ def _failing() -> Generator[None]:
     try:
         yield
     except (IndexError, RuntimeError, ValueError) as error:
-        raise AnswerError(f"the model fails on a text ({type(error).__name__}: {str(error)[:200]}); it is left out") from None
+        raise AnswerError(f"the model fails on a text ({type(error).__name__}: {shown(error)}); it is left out") from None
 
 
 def listed(probabilities: list[NDArray[np.float64]], most: int) -> Iterator[tuple[int, NDArray[np.int64]]]:

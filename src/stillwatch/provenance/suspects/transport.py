@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from stillwatch.errors import UsageError
-from stillwatch.provenance.suspects import AnswerError, SuspectError
+from stillwatch.provenance.suspects import AnswerError, SuspectError, shown
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -147,7 +147,7 @@ class Transport:
                 if error.code not in _AGAIN:
                     break
             except (OSError, http.client.HTTPException, ValueError) as error:
-                reason = f"{type(error).__name__}: {str(error)[:200]}"
+                reason = f"{type(error).__name__}: {shown(error)}"
         message = (
             f"{self.url}{path}: no answer after {attempt + 1} of {self.tries} tries ({reason}); what was measured so far is kept, "
             "run the same command again to go on"
