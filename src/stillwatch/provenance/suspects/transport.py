@@ -49,7 +49,7 @@ class _Bounded(io.RawIOBase):
         """What is there, before the moment."""
         left = self._until - self._clock()
         if left <= 0.0:
-            raise TimeoutError("the answer was not complete in time")
+            raise http.client.HTTPException("the answer was not complete in time")
         self._sock.settimeout(left)
         return self._held.readinto(buffer) or 0
 
