@@ -41,7 +41,7 @@ def asked_units(plan: Plan, test: PlannedTest, path: Path) -> list[Row]:
     to all of them could not reach the level.
     """
     prompts = path.parent / test.prompts
-    check = _row_check(test, path, prompts)
+    check = _row_check(test, path, prompts, {key.commitment: key.name for key in plan.keys if key.name in test.keys})
     rows: list[Row] = []
     for number, held in enumerate(rows_of(prompts), 1):
         # a pairs file of `stillwatch mark` chains its lines, the pair inside
@@ -84,7 +84,7 @@ def slots_of(test: PlannedTest, path: Path) -> dict[str, Slot]:
     return {slot.id: slot for slot in all_slots(families)}
 
 
-def _row_check(test: PlannedTest, path: Path, prompts: Path) -> Callable[[Row, str], None]:
+def _row_check(test: PlannedTest, path: Path, prompts: Path, keys: Mapping[str, str]) -> Callable[[Row, str], None]:
     slots = slots_of(test, path) if test.kind == "canaries" else {}
     wanted, whole = _FIELDS[test.kind], _WHOLE_TEXT.get(test.kind)
 
@@ -99,6 +99,7 @@ def _row_check(test: PlannedTest, path: Path, prompts: Path) -> Callable[[Row, s
             _check_text(row[whole], whole, place)
         if test.kind == "twins":
             _check_pair(row, place)
+            _check_coin(row.get("key_commitment"), keys, place)
         if test.kind == "canaries":
             _check_slot(row, slots, place)
 
@@ -124,6 +125,16 @@ def _check_pair(row: Mapping[str, Any], place: str) -> None:
     if not (scores == [None, None] or all(_is_score(score) for score in scores)):
         raise PlanError(
             f"{place}: teacher_first and teacher_second are {_shown(scores)}; two finite log-likelihoods were expected, or neither"
+        )
+
+
+def _check_coin(found: object, keys: Mapping[str, str], place: str) -> None:
+    """Another key's pairs would show nothing under those of the plan, and look like an innocent's."""
+    if found is not None and found not in keys:
+        planned = ", ".join(f"{name} ({commitment[:23]}…)" for commitment, name in keys.items())
+        raise PlanError(
+            f"{place}: the coin of this pair was the key {_shown(found)}, the test tries {planned}; plan the key of the pairs' purpose, "
+            "account and period (`stillwatch mark commit`), or give the pairs that its coin decided"
         )
 
 

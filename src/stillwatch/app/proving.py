@@ -27,7 +27,7 @@ from stillwatch.provenance.columns import MeasureError
 from stillwatch.provenance.measures import corroboration, result
 from stillwatch.provenance.plan import Plan, PlannedTest, Seal
 from stillwatch.provenance.verdict import verdict
-from stillwatch.records.verdicts import Corroboration, ProvenanceResult, Verdict
+from stillwatch.records.verdicts import Corroboration, ProvenanceResult, Unjudged, Verdict
 from stillwatch.report.codec import to_plain
 from stillwatch.report.verdict_page import render_verdict
 from stillwatch.settings import suspect_key_line
@@ -89,36 +89,49 @@ def _proved(plan: Plan, sealed: Seal, request: ProofRequest, progress: Progress,
     suspect = open_suspect(plan, request.plan, key=request.endpoint_key)
     if suspect is not None:
         measure(plan, request.plan, suspect, progress)
-    found, ranks, inputs = _tested(plan, request.plan, keys, progress)
-    read = [*inputs, *inputs_of(plan, sealed)]
-    concluded = verdict(plan, sealed, found, ranks, made_at=now, inputs=read, version=__version__)
+    tested = _tested(plan, request.plan, keys, progress)
+    read = [*tested.inputs, *inputs_of(plan, sealed)]
+    concluded = verdict(plan, sealed, tested.found, tested.ranks, unjudged=tested.unjudged, made_at=now, inputs=read, version=__version__)
     _write(request.out, concluded)
     if request.recorder:
         request.recorder.verdict(concluded, request.out, planned)
     return concluded
 
 
-def _tested(
-    plan: Plan, path: Path, keys: dict[str, MarkKey], progress: Progress
-) -> tuple[list[tuple[str, str, ProvenanceResult]], list[Corroboration], list[tuple[str, str]]]:
-    found: list[tuple[str, str, ProvenanceResult]] = []
-    ranks: list[Corroboration] = []
-    inputs: list[tuple[str, str]] = []
+@dataclass(slots=True)
+class _Tested:
+    found: list[tuple[str, str, ProvenanceResult]] = field(default_factory=list[tuple[str, str, ProvenanceResult]])
+    unjudged: list[Unjudged] = field(default_factory=list[Unjudged])
+    ranks: list[Corroboration] = field(default_factory=list[Corroboration])
+    inputs: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+
+def _tested(plan: Plan, path: Path, keys: dict[str, MarkKey], progress: Progress) -> _Tested:
+    """Every test under every key. One that was answered too little of stops no other; where none can be judged, its error ends it."""
+    tested = _Tested()
+    short: list[TooFewSamplesError] = []
     progress.begin("tests", plan.hypotheses)
     start = time.perf_counter()
     for test in plan.tests:
         measured = path.parent / test.measured
         arrays: dict[str, Any] = read_measures(measured)
-        inputs += [(name, file_sha256(path.parent / name)) for name in (test.measured, *_journal(test, measured))]
+        tested.inputs += [(name, file_sha256(path.parent / name)) for name in (test.measured, *_journal(test, measured))]
         if test.kind == "similarity":
-            ranks.append(corroboration(test, arrays))
+            tested.ranks.append(corroboration(test, arrays))
             continue
         for name in test.keys:
-            judged = _one(plan, test, arrays, name, keys[name])
-            found.append((test.name, name, replace(judged, dropped=(*judged.dropped, *_asked_again(measured, arrays)))))
-            progress.advance(len(found))
-    progress.end(len(found), time.perf_counter() - start, resumed=False)
-    return found, ranks, inputs
+            try:
+                judged = _one(plan, test, arrays, name, keys[name])
+                judged = replace(judged, dropped=(*judged.dropped, *_asked_again(measured, arrays)))
+                tested.found.append((test.name, name, judged))
+            except TooFewSamplesError as error:
+                short.append(TooFewSamplesError(f"test {test.name!r}, {test.measured}: {error.test}", needed=error.needed, got=error.got))
+                tested.unjudged.append(Unjudged(name=test.name, key=name, lacked=error.test, needed=error.needed, got=error.got))
+            progress.advance(len(tested.found) + len(tested.unjudged))
+    if not tested.found:
+        raise short[0]
+    progress.end(plan.hypotheses, time.perf_counter() - start, resumed=False)
+    return tested
 
 
 def _journal(test: PlannedTest, measured: Path) -> list[str]:
@@ -136,8 +149,6 @@ def _one(plan: Plan, test: PlannedTest, arrays: dict[str, Any], name: str, key: 
     draw = generator(plan.seed, f"prove/{test.name}/{name}")
     try:
         return result(test, arrays, key, level=plan.level / plan.hypotheses, generator=draw)
-    except TooFewSamplesError as error:
-        raise TooFewSamplesError(f"test {test.name!r}, {test.measured}: {error.test}", needed=error.needed, got=error.got) from None
     except UnusableValuesError as error:
         raise MeasureError(f"test {test.name!r}, {test.measured}: {error}") from None
 

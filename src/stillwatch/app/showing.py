@@ -147,6 +147,7 @@ def verdict_table(verdict: Verdict) -> RenderableType:
         )
         for judged in verdict.results
     ]
+    rows += [(each.name, each.key, f"{each.got:,} of {each.needed:,}", "1", "1", "not judged") for each in verdict.unjudged]
     columns = ("test", "key", "sample", "p", "adjusted p", f"reaches {verdict.level:g}")
     reaches = [f"{judged.name}, {judged.key}: {reach_words(judged.result)}" for judged in verdict.results if not judged.reaches]
     sentences = (*verdict.sentences, *reaches, *(rank.says for rank in verdict.corroborations))

@@ -46,7 +46,8 @@ def teacher_digest(folder: Path | None) -> str:
 
 
 def score_pairs(pairs: Path, teacher: Suspect, out: Path, progress: Progress, *, named: str, digest: str = "") -> dict[str, Any]:
-    """Write `out`, a private file with a row for every pair: request_id, prompt, first, second, teacher_first, teacher_second.
+    """Write `out`, a private file with a row for every pair: request_id, key_commitment, prompt, first, second, teacher_first,
+    teacher_second.
 
     The scores are ln probabilities (nats); they know nothing of the coin. A pair that the teacher gives no usable score for has none, and
     is later tested without. An interrupted run goes on where it stopped.
@@ -118,7 +119,8 @@ def _advice(reason: str, scored: int) -> str:
 
 
 def _scored(pair: TwinPair, teacher: Suspect) -> dict[str, Any]:
-    row: dict[str, Any] = {"request_id": pair.request_id, "prompt": pair.prompt, "first": pair.first, "second": pair.second}
+    named = ("request_id", "key_commitment", "prompt", "first", "second")
+    row: dict[str, Any] = {name: getattr(pair, name) for name in named}
     if pair.tie:
         return row | {"teacher_first": 0.0, "teacher_second": 0.0}
     prompt = plain_prompt(pair.prompt)

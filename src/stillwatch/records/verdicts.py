@@ -154,6 +154,24 @@ class JudgedResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unjudged:
+    """A test and key of the plan for which the suspect's answers were too few. It counts as p = 1.
+
+    Attributes:
+        name: of the test in the plan.
+        key: name of the key.
+        lacked: what there was too little of, in words.
+        needed, got: of that.
+    """
+
+    name: str
+    key: str
+    lacked: str
+    needed: int
+    got: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """All that a sealed plan's tests say of a suspect.
 
@@ -167,7 +185,8 @@ class Verdict:
         log10_e: combined e-value, as log10; 1 / e is a valid p.
         points_to: names of the keys whose own results reach the level after correction for all keys and tests.
         headline, sentences: the outcome in words.
-        results: one for each test and key, in the plan's order.
+        results: one for each test and key that could be judged, in the plan's order.
+        unjudged: the others, which count as p = 1 in every correction.
         corroborations: ranks, which enter nothing.
         inputs: (file, sha256) of every measured file that was read, and of all that plan and seal fix: prompts, tokenizers, every file of
             the models, canary families.
@@ -188,6 +207,7 @@ class Verdict:
     headline: str
     sentences: tuple[str, ...]
     results: tuple[JudgedResult, ...]
+    unjudged: tuple[Unjudged, ...]
     corroborations: tuple[Corroboration, ...]
     inputs: tuple[tuple[str, str], ...]
     version: str

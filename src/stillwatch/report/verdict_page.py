@@ -62,6 +62,7 @@ def verdict_summary(verdict: Verdict) -> dict[str, Any]:
             }
             for judged in verdict.results
         ],
+        "unjudged": [to_plain(each) for each in verdict.unjudged],
     }
 
 

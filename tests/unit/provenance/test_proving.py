@@ -51,6 +51,31 @@ def test_a_suspect_who_learnt_served_answers_is_shown_and_its_key_is_pointed_to(
     assert {"null", "assumption", "source", "shows", "does_not_show"} <= set(written["results"][0]["result"]["words"])
 
 
+def test_a_suspect_who_leaves_one_test_unanswered_does_not_stop_the_others(case: Case) -> None:
+    other = TWINS.replace('name = "twins"', 'name = "mute"').replace("twins.jsonl", "mute.jsonl")
+    case.write(TWINS + other)
+    case.seal()
+    case.lines("twins.jsonl", case.twins("acct-17", 400, 0.5))
+    mute = [{**row, "suspect_first": None, "suspect_second": None, "missing": True} for row in case.twins("acct-17", 400, 0.5)]
+    case.lines("mute.jsonl", mute)
+    verdict = _prove(case)
+    assert verdict.outcome is Outcome.SHOWN
+    assert [(each.name, each.key, each.got) for each in verdict.unjudged] == [("mute", "acct-17", 0), ("mute", "acct-99", 0)]
+    alone = min(judged.result.log10_p for judged in verdict.results)
+    assert min(judged.log10_adjusted for judged in verdict.results) == pytest.approx(alone + np.log10(4))
+    assert sum("counts as p = 1" in sentence for sentence in verdict.sentences) == 2
+    assert (case.folder / "out" / "verdict.html").read_text("utf-8").count("not judged") == 2
+
+
+def test_where_no_test_can_be_judged_there_is_no_verdict(case: Case) -> None:
+    case.write(TWINS)
+    case.seal()
+    case.lines("twins.jsonl", [{**row, "suspect_first": None, "missing": True} for row in case.twins("acct-17", 400, 0.5)])
+    with pytest.raises(TooFewSamplesError, match="test 'twins'"):
+        _prove(case)
+    assert not (case.folder / "out" / "verdict.json").exists()
+
+
 def test_an_innocent_is_not_shown_and_the_words_clear_nobody(case: Case) -> None:
     verdict = _twins(case, effect=0.0)
     assert verdict.outcome is Outcome.NOT_SHOWN

@@ -112,6 +112,7 @@ def test_two_tests_are_not_measured_into_one_file(case: Case) -> None:
         (_pairs(teacher_first=-1.0), None, PlanError, r"row 1: teacher_first and teacher_second are \[-1.0, None\]"),
         (_pairs(teacher_first=-1.0, teacher_second="x"), None, PlanError, "two finite log-likelihoods were expected"),
         (_pairs(teacher_first=-1.0, teacher_second=-(10**400)), None, PlanError, "two finite log-likelihoods were expected"),
+        (_pairs(key_commitment="sha256:" + "0" * 64), None, PlanError, "row 1: the coin of this pair was the key 'sha256:000000"),
         (_pairs(request_id="r"), None, TooFewSamplesError, "plan.toml: test 'twins': twins, pairs that differ needs at least 20 samples"),
         (_pairs(first="same", second="same"), None, TooFewSamplesError, "needs at least 20 samples, got 0"),
     ],
