@@ -16,7 +16,7 @@ from stillwatch.records.evidence import ACTS
 from stillwatch.records.findings import Finding, Run
 from stillwatch.records.pairs import TwinPair
 from stillwatch.records.screening import DOCUMENTS, SOURCES, Screening, ShareEstimate
-from stillwatch.records.tables import ACCOUNTS, ENTITIES, EXCHANGES, LINKS, MEMBERS, SKETCH_COLUMNS, TRUTH, Column
+from stillwatch.records.tables import ACCOUNTS, ENTITIES, EXCHANGES, LABELS, LINKS, MEMBERS, SKETCH_COLUMNS, TRUTH, Column
 
 DOCS = Path(__file__).parents[1]
 _PART = re.compile(r"(?P<open><!-- begin (?P<name>[a-z-]+) -->\n).*?(?P<close><!-- end (?P=name) -->)", re.DOTALL)
@@ -135,6 +135,16 @@ def evidence_records() -> str:
     return "".join(f"\n### {kind}\n\n{inspect.getdoc(record).splitlines()[0]}\n\n{record_table(record)}" for kind, record in ACTS.items())
 
 
+def case_reasons() -> str:
+    """Dispositions and reason codes."""
+    from stillwatch.cases.dispositions import REASONS
+
+    return table(
+        ("disposition", "reason", "says"),
+        [(reason.disposition.value.replace("_", "-"), f"`{reason.code}`", reason.says) for reason in REASONS],
+    )
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "exchanges": lambda: column_table([column for column in EXCHANGES.columns if not column.name.endswith("_text")]),
     "sketches": lambda: column_table(SKETCH_COLUMNS),
@@ -151,6 +161,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "screening": lambda: record_table(Screening),
     "share-estimate": lambda: record_table(ShareEstimate),
     "evidence-records": evidence_records,
+    "case-reasons": case_reasons,
+    "labels": lambda: column_table(LABELS.columns),
     "readers": reader_matrix,
     "features": feature_table,
     "signals": signal_tables,

@@ -24,6 +24,9 @@ HEAVY = (
     "cryptography",
     "rfc8785",
     "sqlite3",
+    "sqlalchemy",
+    "alembic",
+    "psycopg",
 )
 
 

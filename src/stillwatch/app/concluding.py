@@ -20,6 +20,7 @@ from stillwatch.app.request import ScanRequest
 from stillwatch.app.stages import Stages
 from stillwatch.app.state import EXCHANGES, WORK, remove_folder, write_text
 from stillwatch.app.summing import run_record
+from stillwatch.app.suppressing import with_suppressions
 from stillwatch.app.writing import write_arrow, write_subjects
 from stillwatch.engines.base import Engine
 from stillwatch.errors import naming
@@ -43,7 +44,8 @@ def conclude(
 ) -> Report:
     """Describe the accounts, judge them and write the result folder; run.json last of all."""
     described = _describe(engine, stages, read, accounts, labels, request)
-    outcome = judge_all(described, stages, request.prices, request.settings, request.out / WORK)
+    judged = judge_all(described, stages, request.prices, request.settings, request.out / WORK)
+    outcome = with_suppressions(judged, request.suppressions, now=now)
     return _finish(request, described, outcome, stages, lambda: run_record(request, read, described, outcome, stages.done, before, now))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class Outcome:
         silent: signals that could not speak in the whole run.
         power: the smallest campaign that the run could have seen.
         notes: what linking tested, and what it left untested.
+        suppressions: what became of the suppressions that the run was given, as run.json says it; empty: none were.
     """
 
     findings: tuple[Finding, ...]
@@ -43,6 +44,7 @@ class Outcome:
     silent: tuple[Silent, ...]
     power: Power
     notes: tuple[str, ...]
+    suppressions: dict[str, object] = field(default_factory=dict)
 
 
 def keep_outcome(work: Path, outcome: Outcome) -> None:

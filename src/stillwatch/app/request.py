@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stillwatch.app.suppressing import SuppressionFile
 from stillwatch.detect.tally import Prices
 from stillwatch.settings import ScanSettings
 
@@ -28,6 +29,7 @@ class ScanRequest:
         prices: the price table of the harvest tally.
         settings: everything else.
         price_table: what the price table is called.
+        suppressions: what closed cases decided; None: no file was given.
     """
 
     paths: tuple[Path, ...]
@@ -39,6 +41,7 @@ class ScanRequest:
     prices: Prices
     settings: ScanSettings
     price_table: str = SHIPPED_PRICES
+    suppressions: SuppressionFile | None = None
 
     def prices_as_json(self) -> dict[str, Any]:
         """The price table as plain values, for run.json: its name, the sha256 of its values, its currency and each model's two prices."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stillwatch.app.request import SHIPPED_PRICES, ScanRequest
+from stillwatch.app.suppressing import read_suppressions
 from stillwatch.detect.tally import Prices, parse_prices, shipped_prices
 from stillwatch.errors import UsageError
 from stillwatch.settings import from_environment
@@ -22,6 +23,7 @@ def request_for(
     seed: int | None,
     resume: bool,
     account_tag: str | None = None,
+    suppressions: Path | None = None,
 ) -> ScanRequest:
     """The request that the arguments ask for, on top of the environment's settings."""
     settings = from_environment()
@@ -36,6 +38,7 @@ def request_for(
         prices=shipped_prices() if prices is None else _prices(prices),
         settings=settings if seed is None else replace(settings, seed=seed),
         price_table=SHIPPED_PRICES if prices is None else prices.name,
+        suppressions=None if suppressions is None else read_suppressions(suppressions),
     )
 
 

@@ -80,7 +80,8 @@ def plain(value: object) -> Text:
     return Text("".join(letter if letter.isprintable() else "�" for letter in str(value)))
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+def text_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """A table whose cells are shown as text, whoever wrote them."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
         table.add_column(name, overflow="fold")
@@ -91,7 +92,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]])
 
 def demo_table(demo: Demo) -> RenderableType:
     """The simulated campaigns beside what was found of them, and how; where harvest was missed, why that is no surprise."""
-    table = _table("Against the truth: the campaigns that are hidden in the log", ("campaign", "accounts", "found", "as"), ())
+    table = text_table("Against the truth: the campaigns that are hidden in the log", ("campaign", "accounts", "found", "as"), ())
     for campaign in demo.campaigns:
         how = "harvest" if campaign.found else "pooled only" if campaign.pooled else "not found"
         said = plain(f"{how}. {campaign.why}" if campaign.why else f"{how}, pooled: {campaign.pooled}" if campaign.pooled else how)
@@ -104,23 +105,23 @@ def demo_table(demo: Demo) -> RenderableType:
 def dry_run_table(found: DryRun) -> RenderableType:
     """Files and formats, missing columns, silent signals."""
     files = [(file.name, file.format, file.compression, f"{file.bytes:,}") for file in (*found.plan.files, *found.plan.access_logs)]
-    parts: list[RenderableType] = [_table("Would be read", ("file", "format", "compression", "bytes"), files)]
+    parts: list[RenderableType] = [text_table("Would be read", ("file", "format", "compression", "bytes"), files)]
     if found.plan.left_aside():
-        parts.append(_table("Left aside", ("path", "reason"), found.plan.left_aside()))
+        parts.append(text_table("Left aside", ("path", "reason"), found.plan.left_aside()))
     if found.accounts_known is not None:
         from stillwatch.app.noting import accounts_words
 
         parts.append(Text(accounts_words(found.accounts_known, found.accounts_seen, of="accounts in the first records")))
     parts.append(Text("Columns that no file fills: " + (", ".join(found.missing) or "none")))
     silent = [(silent.signal, silent.reason) for silent in found.silent]
-    parts.append(_table("Signals that would be silent", ("signal", "why"), silent) if silent else Text("Every signal can speak."))
+    parts.append(text_table("Signals that would be silent", ("signal", "why"), silent) if silent else Text("Every signal can speak."))
     return Group(*parts)
 
 
 def link_table(links: Sequence[dict[str, Any]]) -> RenderableType:
     """Account-to-trace links, all of them."""
     rows = [(row["account_id"], row["kind"], row["trace"], row["count"], row["sharing"], f"{row['weight']:.2f}") for row in links]
-    return _table(f"Links ({len(links):,})", ("account", "kind", "trace", "exchanges", "sharing", "nats"), rows)
+    return text_table(f"Links ({len(links):,})", ("account", "kind", "trace", "exchanges", "sharing", "nats"), rows)
 
 
 def exchange_table(rows: Sequence[dict[str, Any]]) -> RenderableType:
@@ -129,7 +130,7 @@ def exchange_table(rows: Sequence[dict[str, Any]]) -> RenderableType:
         (row["exchange_id"], row["account_id"], f"{row['started_at']:%Y-%m-%d %H:%M}", row["model_served"] or "–", row["output_tokens"])
         for row in rows
     ]
-    return _table("Exchanges (all in exchanges/)", ("exchange", "account", "started", "model", "tokens"), shown)
+    return text_table("Exchanges (all in exchanges/)", ("exchange", "account", "started", "model", "tokens"), shown)
 
 
 def verdict_table(verdict: Verdict) -> RenderableType:
@@ -151,7 +152,9 @@ def verdict_table(verdict: Verdict) -> RenderableType:
     columns = ("test", "key", "sample", "p", "adjusted p", f"reaches {verdict.level:g}")
     reaches = [f"{judged.name}, {judged.key}: {reach_words(judged.result)}" for judged in verdict.results if not judged.reaches]
     sentences = (*verdict.sentences, *reaches, *(rank.says for rank in verdict.corroborations))
-    return Group(Text.assemble((plain(verdict.headline).plain, "bold")), _table("", columns, rows), *(plain(line) for line in sentences))
+    return Group(
+        Text.assemble((plain(verdict.headline).plain, "bold")), text_table("", columns, rows), *(plain(line) for line in sentences)
+    )
 
 
 _QUESTIONS = {"pooling": "do these accounts act as one?", "harvest": "is this traffic becoming training data?"}

@@ -33,6 +33,7 @@ def run_record(
 ) -> Run:
     """The record of the run; `now` is when it began."""
     known = accounts_known(described.features["entity_id"], described.accounts)
+    totals = {name: sum(getattr(file, name) for file in read.files) for name in ("rows_in", "rows_out", "quarantined")}
     first, last = (datetime.fromtimestamp(micros / 1e6, UTC) for micros in log_bounds(described.features))
     return Run(
         version=stillwatch.__version__,
@@ -43,9 +44,7 @@ def run_record(
         versions={"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in _LIBRARIES},
         inputs=read.input_hashes,
         files=read.files,
-        rows_in=sum(file.rows_in for file in read.files),
-        rows_out=sum(file.rows_out for file in read.files),
-        quarantined=sum(file.quarantined for file in read.files),
+        **totals,
         quarantine_reasons=read.reasons,
         accounts=len(described.features),
         entities=outcome.entities,
@@ -61,6 +60,7 @@ def run_record(
         notes=(*_notes(read, before, known, len(described.features)), *outcome.notes),
         left_aside=tuple(LeftAside(path=path, reason=reason) for path, reason in before.left_aside),
         prices=request.prices_as_json(),
+        suppressions=outcome.suppressions,
     )
 
 

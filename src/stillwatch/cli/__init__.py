@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from stillwatch import __version__
+from stillwatch.cli.case import case
 from stillwatch.cli.log import log as log_commands
 from stillwatch.cli.mark import mark
 from stillwatch.cli.output import new_console, print_json
@@ -48,6 +49,7 @@ app = typer.Typer(
 )
 app.add_typer(mark, name="mark")
 app.add_typer(log_commands, name="log")
+app.add_typer(case, name="case")
 app.command()(prove)
 app.command()(screen)
 app.command()(export)
@@ -65,7 +67,8 @@ AccountTag = Annotated[
 ]
 Format = Annotated[str, typer.Option(help=f"Reader to use for every file ({', '.join(FORMATS)}); auto looks at each file's first records.")]
 FailOn = Annotated[
-    str | None, typer.Option(help=f"Exit with 3 when a finding has this severity or a higher one ({', '.join(SEVERITIES)}).")
+    str | None,
+    typer.Option(help=f"Exit with 3 when a finding that is not suppressed has this severity or a higher one ({', '.join(SEVERITIES)})."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be read and which signals would be silent; write nothing.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw; recorded in run.json.")]
@@ -96,6 +99,7 @@ def scan(
     out: Out = Path("stillwatch-out"),
     engine: Annotated[str, typer.Option(help="Where tables are computed: duckdb, or spark (needs the spark extra and Java).")] = "duckdb",
     prices: Annotated[Path | None, typer.Option(help="Your price table (TOML); default: the shipped one.")] = None,
+    suppressions: Annotated[Path | None, typer.Option(help="What closed cases decided, from stillwatch case suppressions.")] = None,
     seed: Seed = None,
     resume: Annotated[bool, typer.Option("--resume", help="Keep the finished stages of an interrupted run over the same input.")] = False,
     dry_run: DryRun = False,
@@ -122,9 +126,8 @@ def scan(
         return
     from stillwatch.app.running import request_for
 
-    request = request_for(
-        found, accounts=accounts, account_tag=account_tag, format=format, out=out, engine=engine, prices=prices, seed=seed, resume=resume
-    )
+    given: dict[str, Any] = {"accounts": accounts, "account_tag": account_tag, "prices": prices, "suppressions": suppressions}
+    request = request_for(found, format=format, out=out, engine=engine, seed=seed, resume=resume, **given)
     report = _scanned(request, log, log_key, quiet=as_json)
     _print_report(report, out, as_json=as_json)
     _fail_on(report, fail_on)
@@ -256,7 +259,8 @@ def version() -> None:
 
 
 def _fail_on(report: Report, severity: str | None) -> None:
-    if severity is not None and any(SEVERITIES.index(finding.severity) >= SEVERITIES.index(severity) for finding in report.findings):
+    open_findings = [finding for finding in report.findings if finding.suppressed is None]
+    if severity is not None and any(SEVERITIES.index(finding.severity) >= SEVERITIES.index(severity) for finding in open_findings):
         raise typer.Exit(FOUND)
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from stillwatch.errors import SchemaError
+from stillwatch.records.case_acts import CaseAct
 
 Record = TypeVar("Record")
 
@@ -270,6 +271,7 @@ ACTS: Mapping[str, type[Any]] = {
     "decision": Decision,
     "view": View,
     "export": Export,
+    "case_act": CaseAct,
     "erasure": Erasure,
     "hold": Hold,
     "release": Release,

@@ -163,6 +163,28 @@ class Pictures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suppressed:
+    """That a finding was decided already, so that it is shown and need not be looked at again.
+
+    Attributes:
+        case, case_uid: the case that decided it, by its number here and its name outside.
+        disposition, reason: how the case was closed.
+        decided_by, decided_at: by whom and when.
+        until: when this ends.
+        overlap: Jaccard index of the accounts of this finding and of those that were decided on.
+    """
+
+    case: str
+    case_uid: str
+    disposition: str
+    reason: str
+    decided_by: str
+    decided_at: datetime
+    until: datetime
+    overlap: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """A claim about one entity, with everything needed to check and to contest it.
 
@@ -176,6 +198,7 @@ class Finding:
         techniques: MITRE ATLAS ids with names.
         ordinary: honest explanations considered, in words.
         next_step: a reversible thing to do.
+        suppressed: that it was decided already, by which case and until when; None: it was not, or that has ended or no longer fits.
     """
 
     uid: str
@@ -202,6 +225,7 @@ class Finding:
     next_step: str
     exhibits: tuple[Exhibit, ...]
     pictures: Pictures
+    suppressed: Suppressed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +286,8 @@ class Run:
         left_aside: files that were found and not read, with the reason; an unreadable log among them is counted in `files` too.
         accounts_known: accounts of the log that stand in the accounts table; None: no table was given.
         prices: the price table: its name, the sha256 of its values, its currency, and each model's price per million tokens.
+        suppressions: of the file that was given: its name and sha256, how many suppressions it holds, how many had ended, how many findings
+            are suppressed, and which suppressions in force fit nothing, and why; empty: no file was given.
     """
 
     version: str
@@ -290,6 +316,7 @@ class Run:
     left_aside: tuple[LeftAside, ...] = field(default_factory=tuple)
     accounts_known: int | None = None
     prices: dict[str, object] = field(default_factory=dict)
+    suppressions: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -228,3 +228,22 @@ LINKS = Table(
     ),
 )
 """Account to trace: a popular trace stays one node, so a group of 25,000 has 25,000 links and not 300 million."""
+
+LABELS = Table(
+    "labels",
+    (
+        Column("case", INT64, nullable=False, meaning="number of the case that was closed"),
+        Column("case_uid", STRING, nullable=False, meaning="its name outside the store"),
+        Column("kind", STRING, nullable=False, meaning="account or group"),
+        Column("entity_id", STRING, nullable=False, meaning="as the scan that was decided on names it"),
+        Column("finding_uid", STRING, nullable=False),
+        Column("severity", STRING, nullable=False, meaning="of the finding that was decided on"),
+        Column("scan_sha256", STRING, nullable=False, meaning="of that scan's run.json"),
+        Column("members", STRING_LIST, nullable=False, meaning="accounts of the entity"),
+        Column("disposition", STRING, nullable=False, meaning="true, benign_true or false"),
+        Column("reason", STRING, nullable=False, meaning="reason code"),
+        Column("decided_at", TIMESTAMP, nullable=False),
+        Column("decided_by", STRING, nullable=False),
+    ),
+)
+"""What closed cases say about findings: `stillwatch case labels`."""

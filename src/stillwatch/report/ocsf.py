@@ -22,6 +22,7 @@ _CLASS, _CLASS_NAME = 2004, "Detection Finding"
 _INCIDENT, _INCIDENT_NAME = 2005, "Incident Finding"
 _CREATE = 1
 _STATISTICAL = 3
+_SUPPRESSED = {"status_id": 3, "status": "Suppressed"}
 _TARGET, _ACTOR = 1, 2
 _TACTICS = {
     "AML.T0005": ("AML.TA0001", "AI Attack Staging"),
@@ -48,7 +49,8 @@ def ocsf_finding(finding: Finding, run: Run) -> dict[str, Any]:
 
     Times are milliseconds since 1970. `confidence_score` is 100 (1 - q), rounded down; absent where there is no q-value.
     """
-    row = _envelope(run, finding.severity) | {"is_alert": finding.severity.rank >= Severity.MEDIUM.rank}
+    row = _envelope(run, finding.severity) | {"is_alert": finding.severity.rank >= Severity.MEDIUM.rank and finding.suppressed is None}
+    row |= _SUPPRESSED if finding.suppressed is not None else {}
     row |= {
         "start_time": _milliseconds(finding.first_at),
         "end_time": _milliseconds(finding.last_at),

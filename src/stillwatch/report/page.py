@@ -35,6 +35,7 @@ def render_html(report: Report, *, detailed: int = 25) -> str:
             severities=words.severities(report.findings),
             headline=words.headline(report.findings, report.run.power),
             other_findings=words.other_findings(report.findings),
+            suppressed_findings=words.suppressed_findings(report.findings),
             expected_false=words.expected_false(report),
             members_shown=view.MEMBERS,
         )
@@ -82,6 +83,7 @@ def environment() -> Environment:
         "plural": words.plural,
         "meaning": words.meaning,
         "certainty": words.certainty,
+        "suppressed": words.suppressed,
         "ordered": words.ordered,
         "Axis": Axis,
         "round": round,

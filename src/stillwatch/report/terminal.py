@@ -47,13 +47,19 @@ def summary_table(report: Report) -> RenderableType:
     for finding in words.ranked(report.findings):
         table.add_row(
             _text(finding.severity.value, _COLOURS[finding.severity]),
-            _line((visible(finding.title, limit=160), ""), (f"\n{visible(finding.entity_id, limit=60)}", "dim")),
+            _line((visible(finding.title, limit=160), ""), (f"\n{visible(finding.entity_id, limit=60)}", "dim"), _suppressed(finding)),
             words.count(finding.tally.exchanges),
             _text(finding.pooling.value, _VERDICTS[finding.pooling]),
             _text(finding.harvest.value, _VERDICTS[finding.harvest]),
             words.probability(finding.q_value),
         )
-    return Group(table, _text(f"{words.expected_false(report)} {words.other_findings(report.findings)}".strip()), power)
+    said = (words.suppressed_findings(report.findings), words.expected_false(report), words.other_findings(report.findings))
+    return Group(table, _text(" ".join(sentence for sentence in said if sentence)), power)
+
+
+def _suppressed(finding: Finding) -> tuple[str, str]:
+    held = finding.suppressed
+    return ("", "") if held is None else (f"\nsuppressed until {held.until:%Y-%m-%d} by {visible(held.case, limit=40)}", "italic")
 
 
 def explain_text(finding: Finding, *, everything: bool = False) -> RenderableType:
@@ -103,6 +109,7 @@ def _brief(finding: Finding) -> dict[str, Any]:
     brief: dict[str, Any] = {name: to_plain(getattr(finding, name)) for name in names}
     taken = finding.tally
     brief |= {"accounts": len(finding.members), "exchanges": taken.exchanges, "output_tokens": taken.output_tokens}
+    brief |= {"suppressed": to_plain(finding.suppressed)}
     brief |= {"list_price": taken.list_price, "currency": taken.currency}
     return brief | {"techniques": [technique for technique, _ in finding.techniques]}
 
@@ -110,6 +117,8 @@ def _brief(finding: Finding) -> dict[str, Any]:
 def _claim(finding: Finding) -> Iterator[RenderableType]:
     yield _line((f" {finding.severity.value} ", _COLOURS[finding.severity]), (f"  {visible(finding.title, limit=160)}", "bold"))
     yield _text(f"{finding.kind.value} {visible(finding.entity_id, limit=120)}, {words.period(finding.first_at, finding.last_at)}", "dim")
+    if finding.suppressed is not None:
+        yield _text(words.suppressed(finding), "italic")
     yield _text(f"\n{finding.summary}")
     for axis, verdict in ((Axis.POOLING, finding.pooling), (Axis.HARVEST, finding.harvest)):
         yield _line((f"\n{axis.value}: ", "bold"), (verdict.value, _VERDICTS[verdict]), (f". {words.meaning(axis, verdict)}", ""))

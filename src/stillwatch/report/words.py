@@ -198,6 +198,27 @@ def other_findings(findings: Sequence[Finding]) -> str:
     return " ".join(said)
 
 
+def suppressed(finding: Finding) -> str:
+    """That a finding was decided already, by which case and until when; empty where it was not."""
+    held = finding.suppressed
+    if held is None:
+        return ""
+    return (
+        f"Suppressed until {moment(held.until)}: {held.case} was closed as {held.disposition.replace('_', ' ')} ({held.reason}) by "
+        f"{held.decided_by} on {moment(held.decided_at)}, about {percent(held.overlap)} of the same accounts."
+    )
+
+
+def suppressed_findings(findings: Sequence[Finding]) -> str:
+    """How many findings are suppressed; empty where none is."""
+    held = sum(finding.suppressed is not None for finding in findings)
+    return (
+        f"{plural(held, 'finding')} of them {'is' if held == 1 else 'are'} suppressed: decided by a case, and shown all the same."
+        if held
+        else ""
+    )
+
+
 def expected_false(report: Report) -> str:
     """How many of the findings that claim harvest are to be expected false, in words."""
     claims = [finding for finding in report.findings if finding.harvest is Verdict.YES]

@@ -25,10 +25,11 @@ def shareable(finding: Finding, names: Names) -> Finding:
 
     Excerpts of prompts and responses are gone, and so are words of subjects, in-house too. Under pseudonyms, identifiers of accounts,
     exchanges, the entity and the finding are replaced wherever they stand, in sentences too; traces but those of software and
-    infrastructure are replaced; what customers declared is left out.
+    infrastructure are replaced; what customers declared is left out, and so is that the house decided on the finding before.
     """
     bare = dataclasses.replace(
         finding,
+        suppressed=finding.suppressed if names.in_house else None,  # who decided what here is nobody's business elsewhere
         exhibits=tuple(dataclasses.replace(exhibit, prompt="", response="") for exhibit in finding.exhibits),
         pictures=dataclasses.replace(
             finding.pictures,

@@ -1,0 +1,1 @@
+"""Migrations of the case store, for Alembic: one file for each version in `versions`, never changed once released."""
