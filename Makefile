@@ -7,7 +7,7 @@ BENCH_CAMPAIGNS ?= --split tune --seeds 1
 # numba leaves compiled kernels behind; keep them in one place that `make clean` knows
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
-.PHONY: help demo test check types quick-tests calibrate test-spark test-models bench bench-real bench-campaigns bench-screen bench-prove bench-ledger clean format
+.PHONY: help demo test check types quick-tests calibrate test-spark test-postgres test-models bench bench-real bench-campaigns bench-screen bench-prove bench-ledger clean format
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -34,7 +34,7 @@ demo: .venv/.run ## simulate a provider's fortnight, scan it, say where the repo
 	$(BIN)/stillwatch demo --out $(OUT)
 
 test: .venv/.dev ## all tests
-	$(BIN)/python -m pytest -m "not spark and not many_runs" -n 2
+	$(BIN)/python -m pytest -m "not spark and not postgres and not many_runs" -n 2
 
 calibrate: .venv/.dev ## error rates of the product's own tests over hundreds of simulated logs (a quarter of an hour and more)
 	$(BIN)/python -m pytest -m many_runs -n 2 tests/calibration
@@ -49,10 +49,13 @@ types: .venv/.dev
 	$(BIN)/pyright
 
 quick-tests: .venv/.dev
-	$(BIN)/python -m pytest -m "not slow and not spark and not many_runs" -n 2 --dist loadfile -q tests/unit tests/properties tests/docs
+	$(BIN)/python -m pytest -m "not slow and not spark and not postgres and not many_runs" -n 2 --dist loadfile -q tests/unit tests/properties tests/docs
 
 test-spark: .venv/.spark ## the contract suite on PySpark in local mode (needs Java 17)
 	$(BIN)/python -m pytest -m spark
+
+test-postgres: .venv/.dev ## the case store on a real PostgreSQL, which the tests start (needs Debian's package postgresql)
+	$(BIN)/python -m pytest -m postgres
 
 test-models: .venv/.models ## watermarks and model folders on torch and transformers (a build without an accelerator is enough)
 	$(BIN)/python -m pytest tests/unit/marks/test_processors.py tests/unit/provenance/test_model_folders.py tests/unit/test_bench_prove.py

@@ -116,7 +116,7 @@ def _waiting(store: CaseStore) -> list[tuple[int, CaseAct]]:
         .limit(_BATCH)
     )
     with store.reading() as session:
-        return [(row.id, _record(row, uid)) for row, uid in session.execute(wanted).tuples()]
+        return [(row.id, _record(row, uid)) for row, uid in session.execute(wanted)]
 
 
 def _record(row: ActRow, uid: str) -> CaseAct:

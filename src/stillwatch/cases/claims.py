@@ -89,7 +89,7 @@ class NewClaim:
         kind: `account`, `group` or `verdict`.
         entity_id: of the scan; a verdict's suspect.
         uid: of the finding, or the plan's hash.
-        title, statement: in words, without text of exchanges.
+        title, statement: in words, without text of exchanges; very long ones are cut, and the exhibit holds all.
         severity: of the finding; `none` for a verdict.
         numbers: as found, each under its name.
         ordinary: ordinary explanations.

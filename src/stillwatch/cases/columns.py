@@ -38,6 +38,15 @@ def storable(value: Any) -> Any:
     return value
 
 
+def _restored(value: Any) -> Any:
+    """The value that `storable` was given."""
+    if isinstance(value, str):
+        return unescaped(value)
+    if isinstance(value, dict):
+        return {unescaped(name): _restored(item) for name, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    return [_restored(item) for item in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
+
+
 class AnyText(TypeDecorator[str]):
     """Text of any characters."""
 
@@ -56,7 +65,7 @@ class AnyText(TypeDecorator[str]):
 
 
 class Json(TypeDecorator[Any]):
-    """A JSON value as ASCII text; not-a-number is refused."""
+    """A JSON value as ASCII text, its texts escaped, since JSON makes one character of two halves; not-a-number is refused."""
 
     impl = Text
     cache_ok = True
@@ -64,12 +73,12 @@ class Json(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """As stored."""
         del dialect  # it is the same on every one
-        return None if value is None else json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+        return None if value is None else json.dumps(storable(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """As given."""
         del dialect  # it is the same on every one
-        return None if value is None else json.loads(value)
+        return None if value is None else _restored(json.loads(value))
 
 
 class Moment(TypeDecorator[datetime]):

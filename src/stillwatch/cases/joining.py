@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -69,9 +69,9 @@ def related(session: Session, number: int) -> list[Related]:
 
 
 def link(store: CaseStore, number: int, other: int, acting: Acting, why: str) -> int:
-    """Note that two cases belong together; the number of the act in the first. Both timelines say so."""
+    """Note that two cases belong together, open or closed; the number of the act in the first. Both timelines say so."""
     words = bounded(why, "--why")
-    with _two(store, number, other, acting) as (change, second):
+    with _two(store, number, other, acting, states=(Status.OPEN, Status.CLOSED)) as (change, second):
         first_number, second_number = sorted((number, other))
         if change.session.get(LinkRow, (first_number, second_number)) is not None:
             raise CaseStateError(f"{case_name(number)} and {case_name(other)} are linked already")
@@ -94,20 +94,22 @@ def merge(store: CaseStore, number: int, into: int, acting: Acting, why: str) ->
 
 
 @contextmanager
-def _two(store: CaseStore, number: int, other: int, acting: Acting) -> Generator[tuple[Change, Change]]:
-    """Two open cases within one transaction, locked in the order of their numbers so that two people cannot wait for each other."""
+def _two(
+    store: CaseStore, number: int, other: int, acting: Acting, *, states: Sequence[Status] = (Status.OPEN,)
+) -> Generator[tuple[Change, Change]]:
+    """Two cases within one transaction, locked in the order of their numbers so that two people cannot wait for each other."""
     if number == other:
         raise UsageError(f"{case_name(number)} is named twice; name two cases")
     with store.writing() as session:
         cases = {wanted: locked(session, wanted) for wanted in sorted((number, other))}
-        check_state(cases[number], acting)
-        check_state(cases[other], replace(acting, expected=None))
+        check_state(cases[number], acting, states)
+        check_state(cases[other], replace(acting, expected=None), states)
         yield Change(session, cases[number], acting, store.box), Change(session, cases[other], acting, store.box)
 
 
 def _heads(session: Session) -> dict[int, int]:
     """Each case's number to that of the case that it is read with."""
-    into = dict(session.execute(select(CaseRow.number, CaseRow.merged_into)).tuples().all())
+    into = dict(session.execute(select(CaseRow.number, CaseRow.merged_into)).all())
     heads: dict[int, int] = {}
     for number in into:
         head = number
@@ -125,13 +127,13 @@ def _shared_accounts(session: Session, mine: list[int], heads: dict[int, int]) -
     own, their, claim, owner = aliased(MemberRow), aliased(MemberRow), aliased(ClaimRow), aliased(ClaimRow)
     rows = session.execute(
         select(claim.case_number, their.account_id)
-        .join(own, own.account_id == their.account_id)
+        .join(own, own.key == their.key)
         .join(claim, claim.id == their.claim_id)
         .join(owner, owner.id == own.claim_id)
         .where(owner.case_number.in_(mine), claim.case_number.not_in(mine))
         .distinct()
         .order_by(their.account_id)
-    ).tuples()
+    )
     found: dict[int, dict[str, None]] = {}
     for number, account in rows:
         found.setdefault(heads[number], {})[account] = None
@@ -146,7 +148,7 @@ def _shared_ties(session: Session, mine: list[int], heads: dict[int, int]) -> di
         .join(claim, claim.id == their.claim_id)
         .join(owner, owner.id == own.claim_id)
         .where(owner.case_number.in_(mine), claim.case_number.not_in(mine), own.weight >= LEAST_NATS, their.weight >= LEAST_NATS)
-    ).tuples()
+    )
     best: dict[int, dict[str, tuple[float, TieRow]]] = {}
     for number, tie, weight in rows:
         kept = best.setdefault(heads[number], {})

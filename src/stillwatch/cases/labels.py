@@ -160,7 +160,7 @@ def _labels(session: Session, case: CaseRow) -> list[Label]:
         .join(SourceRow, SourceRow.id == ClaimRow.source_id)
         .where(mine, ClaimRow.kind != "verdict")
         .order_by(ClaimRow.id)
-    ).tuples()
+    )
     return [_label(session, case, claim, source) for claim, source in claims.all()]
 
 

@@ -6,9 +6,10 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from stillwatch.cases.claims import INFRASTRUCTURE, NewClaim, NewExhibit, NewSource, NewTask
@@ -19,6 +20,9 @@ from stillwatch.errors import UsageError
 from stillwatch.records.findings import Severity
 
 LARGEST_EXHIBIT = 16 * 1024 * 1024
+LARGEST_FINDING = 256 * 1024 * 1024
+"""Of a finding or a verdict, which is kept whole: 25,000 accounts with their reasons take 10 MiB."""
+LONGEST_STATEMENT = 5_000
 MOST_TASKS = 200
 _SALT_KEY_BYTES = 32
 _RANK = {"none": -1} | {severity.value: severity.rank for severity in Severity}
@@ -99,9 +103,10 @@ def tasked(store: CaseStore, number: int, acting: Acting, task: NewTask) -> tupl
 
 def put_exhibit(change: Change, exhibit: NewExhibit) -> tuple[ExhibitRow, ContentRow]:
     """The rows of an exhibit and its content, without an act."""
-    if not 0 < len(exhibit.content) <= LARGEST_EXHIBIT:
+    largest = LARGEST_FINDING if exhibit.kind in ("finding", "verdict") else LARGEST_EXHIBIT
+    if not 0 < len(exhibit.content) <= largest:
         raise UsageError(
-            f"the exhibit has {len(exhibit.content):,} bytes, it may have 1 to {LARGEST_EXHIBIT:,}; add fewer rows, or a note of its sha256"
+            f"the exhibit has {len(exhibit.content):,} bytes, it may have 1 to {largest:,}; add fewer rows, or a note of its sha256"
         )
     content = put_content(change.session, change.box, exhibit.content, exhibit.media_type, shared=True)
     row = ExhibitRow(
@@ -172,8 +177,8 @@ def _claim(change: Change, claim: NewClaim, source: SourceRow) -> int:
         kind=claim.kind,
         entity_id=claim.entity_id,
         uid=claim.uid,
-        title=claim.title,
-        statement=claim.statement,
+        title=claim.title[:LONGEST_TITLE],
+        statement=claim.statement[:LONGEST_STATEMENT],
         severity=claim.severity,
         numbers=claim.numbers,
         ordinary=list(claim.ordinary),
@@ -199,31 +204,35 @@ def _claim(change: Change, claim: NewClaim, source: SourceRow) -> int:
 
 
 def _claim_parts(session: Session, claim_id: int, claim: NewClaim) -> None:
-    for member in claim.members:
-        session.add(
-            MemberRow(
-                claim_id=claim_id,
-                account_id=member.account_id,
-                membership=member.membership,
-                reasons=list(member.reasons),
-                exchanges=member.exchanges,
-                first_at=member.first_at,
-                last_at=member.last_at,
-            )
-        )
-    for tie in claim.ties:
-        session.add(
-            TieRow(
-                claim_id=claim_id,
-                key=tie.key,
-                kind=tie.kind,
-                trace=tie.trace,
-                infrastructure=tie.kind in INFRASTRUCTURE,
-                accounts=tie.accounts,
-                sharing=tie.sharing,
-                weight=tie.weight,
-            )
-        )
+    members = [
+        {
+            "claim_id": claim_id,
+            "key": sha256(member.account_id.encode("utf-8", "surrogatepass")).hexdigest(),
+            "account_id": member.account_id,
+            "membership": member.membership,
+            "reasons": list(member.reasons),
+            "exchanges": member.exchanges,
+            "first_at": member.first_at,
+            "last_at": member.last_at,
+        }
+        for member in claim.members
+    ]
+    ties = [
+        {
+            "claim_id": claim_id,
+            "key": tie.key,
+            "kind": tie.kind,
+            "trace": tie.trace,
+            "infrastructure": tie.kind in INFRASTRUCTURE,
+            "accounts": tie.accounts,
+            "sharing": tie.sharing,
+            "weight": tie.weight,
+        }
+        for tie in claim.ties
+    ]
+    for table, rows in ((MemberRow, members), (TieRow, ties)):
+        if rows:
+            session.execute(insert(table), rows)
 
 
 def _exhibit_detail(row: ExhibitRow, content: ContentRow) -> dict[str, Any]:

@@ -37,13 +37,13 @@ def case_view(store: CaseStore, number: int) -> CaseView:
     with store.reading() as session:
         row = case_row(session, number)
         mine = family(session, number)
-        links = session.execute(select(LinkRow.first, LinkRow.second).where(LinkRow.first.in_(mine) | LinkRow.second.in_(mine))).tuples()
+        links = session.execute(select(LinkRow.first, LinkRow.second).where(LinkRow.first.in_(mine) | LinkRow.second.in_(mine)))
         exhibits = session.execute(
             select(ExhibitRow, ContentRow)
             .join(ContentRow, ContentRow.id == ExhibitRow.content_id)
             .where(ExhibitRow.case_number.in_(mine))
             .order_by(ExhibitRow.id)
-        ).tuples()
+        )
         return CaseView(
             summary=_summary(session, row, mine),
             words=store.words(session, row.words_id),
@@ -103,7 +103,7 @@ def _claims(session: Session, mine: list[int]) -> list[ClaimRow]:
 
 def _summary(session: Session, row: CaseRow, mine: list[int]) -> CaseSummary:
     claims = select(ClaimRow.id).where(ClaimRow.case_number.in_(mine))
-    accounts = select(func.count(func.distinct(MemberRow.account_id))).where(MemberRow.claim_id.in_(claims))
+    accounts = select(func.count(func.distinct(MemberRow.key))).where(MemberRow.claim_id.in_(claims))
     tasks = select(func.count()).where(TaskRow.case_number.in_(mine), TaskRow.done_at.is_(None))
     names = ("number", "uid", "title", "status", "severity", "version", "assignee", "due_at", "created_at", "created_by", "changed_at")
     closing = ("merged_into", "disposition", "reason", "closed_at", "closed_by", "suppressed_until")

@@ -185,14 +185,13 @@ class Change:
         before = self.session.scalars(
             select(ActRow.sha256).where(ActRow.case_number == self.case.number, ActRow.number == self.case.version)
         ).one_or_none()
-        told_detail = storable(detail) | ({"words_commitment": said.commitment} if said else {})
         row = ActRow(
             case_number=self.case.number,
             number=self.case.version + 1,
             at=self.acting.at,
             by=self.acting.by,
             act=name,
-            detail=told_detail,
+            detail=detail | ({"words_commitment": said.commitment} if said else {}),
             words_id=said.id if said else None,
             previous=before or FIRST,
             log_wanted=self.acting.logged,
@@ -217,7 +216,7 @@ def act_content(row: ActRow, uid: str) -> dict[str, Any]:
         "at": row.at.astimezone(UTC).isoformat(timespec="microseconds"),
         "by": storable(row.by),
         "act": row.act,
-        "detail": row.detail,
+        "detail": storable(row.detail),
         "previous": row.previous,
     }
 

@@ -121,7 +121,7 @@ class ClaimRow(Base):
     source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
     exhibit_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"))
     kind: Mapped[str]
-    entity_id: Mapped[str] = mapped_column(index=True)
+    entity_id: Mapped[str]
     uid: Mapped[str]
     title: Mapped[str]
     statement: Mapped[str]
@@ -133,11 +133,12 @@ class ClaimRow(Base):
 
 
 class MemberRow(Base):
-    """An account of a claim's entity."""
+    """An account of a claim's entity; `key` is the sha256 of its id, which may be of any length."""
 
     __tablename__ = "members"
     claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"), primary_key=True)
-    account_id: Mapped[str] = mapped_column(primary_key=True, index=True)
+    key: Mapped[str] = mapped_column(primary_key=True, index=True)
+    account_id: Mapped[str]
     membership: Mapped[float]
     reasons: Mapped[list[Any]]
     exchanges: Mapped[int] = mapped_column(BigInteger)

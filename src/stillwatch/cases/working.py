@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from stillwatch.cases.refusals import CaseStateError, UnknownCaseError
 from stillwatch.cases.store import Acting, CaseStore, Change, family
-from stillwatch.cases.tables import ExhibitRow, TaskRow
+from stillwatch.cases.tables import ContentRow, ExhibitRow, TaskRow
 from stillwatch.cases.words import Status, bounded, case_name, person
+from stillwatch.records.evidence import Ground
 
 _ANY = (Status.OPEN, Status.CLOSED)
 
@@ -62,6 +63,23 @@ def look_at(store: CaseStore, number: int, acting: Acting, exhibit: int, why: st
         change.act("exhibit_read", {"exhibit": exhibit, "private": row.private}, words=reason)
         change.session.expunge(row)
     return row, content
+
+
+def erase_exhibit(store: CaseStore, number: int, acting: Acting, exhibit: int, *, ground: str, why: str) -> int:
+    """Erase the content of an exhibit, wherever it is shown; its commitment stays, and the timeline is whole. The number of the act.
+
+    `ground` as in `stillwatch.records.evidence.Ground`. Raises CaseStateError for a content that was erased before.
+    """
+    reason, word = bounded(why, "--why"), Ground(ground).value
+    with store.changing(number, acting, states=_ANY) as change:
+        row = exhibit_of(change.session, number, exhibit)
+        content = change.session.get_one(ContentRow, row.content_id)
+        if content.erased_at is not None:
+            raise CaseStateError(f"the content of exhibit {exhibit} was erased before; the timeline says when")
+        content.sealed = content.salt = content.sha256 = None
+        content.erased_at = acting.at
+        detail = {"exhibit": exhibit, "ground": word, "commitment": content.commitment}
+        return change.act("exhibit_erased", detail, words=reason).number
 
 
 def exhibit_of(session: Session, number: int, exhibit: int) -> ExhibitRow:

@@ -160,7 +160,7 @@ def link(
     log_key: LogKey = None,
     as_json: Json = False,
 ) -> None:
-    """Note that two open cases belong together; both timelines say so, with what they share."""
+    """Note that two cases belong together, open or closed; both timelines say so, with what they share."""
     from stillwatch.cases.joining import link as run
     from stillwatch.cases.words import case_number
 

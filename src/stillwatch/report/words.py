@@ -212,11 +212,8 @@ def suppressed(finding: Finding) -> str:
 def suppressed_findings(findings: Sequence[Finding]) -> str:
     """How many findings are suppressed; empty where none is."""
     held = sum(finding.suppressed is not None for finding in findings)
-    return (
-        f"{plural(held, 'finding')} of them {'is' if held == 1 else 'are'} suppressed: decided by a case, and shown all the same."
-        if held
-        else ""
-    )
+    verb = "is" if held == 1 else "are"
+    return f"Of these, {held:,} {verb} suppressed: decided by a case, and shown all the same." if held else ""
 
 
 def expected_false(report: Report) -> str:

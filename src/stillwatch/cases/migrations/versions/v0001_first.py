@@ -119,7 +119,7 @@ def _claims() -> None:
     )
     _index("sources", "case_number")
     _index("exhibits", "case_number", "content_id")
-    _index("claims", "case_number", "entity_id")
+    _index("claims", "case_number")
     _claims_parts()
 
 
@@ -127,11 +127,11 @@ def _claims_parts() -> None:
     _table(
         "members",
         _to("members", "claim_id", "claims.id"),
-        *(_text(name) for name in ("account_id", "reasons")),
+        *(_text(name) for name in ("key", "account_id", "reasons")),
         sa.Column("membership", sa.Double(), nullable=False),
         _whole("exchanges", large=True),
         *(_moment(name, null=True) for name in ("first_at", "last_at")),
-        keys=("claim_id", "account_id"),
+        keys=("claim_id", "key"),
     )
     _table(
         "ties",
@@ -143,7 +143,7 @@ def _claims_parts() -> None:
         sa.Column("weight", sa.Double(), nullable=False),
         keys=("claim_id", "key"),
     )
-    _index("members", "account_id")
+    _index("members", "key")
     _index("ties", "key")
 
 
