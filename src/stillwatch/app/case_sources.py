@@ -118,7 +118,7 @@ def _scan_claim(finding: Finding, links: Sequence[dict[str, Any]]) -> NewClaim:
         ties_left_out=max(0, len(ties) - MOST_TIES),
         exhibit=NewExhibit(
             kind="finding",
-            label=f"finding {finding.uid}, as the scan wrote it",
+            label=f"finding {finding.uid[:100]}, as the scan wrote it",
             media_type=_JSON,
             content=_json(to_plain(finding)),
             private=True,
@@ -209,7 +209,7 @@ def _verdict_claim(path: Path, source: int) -> NewClaim:
     ]
     numbers = {"outcome": verdict.outcome.value, "level": verdict.level, "log10_e": to_plain(verdict.log10_e), "results": results}
     digest = sha256(content).hexdigest()
-    label = f"verdict on {verdict.suspect}, as the proof wrote it"[:200]
+    label = f"verdict on {verdict.suspect[:100]}, as the proof wrote it"
     exhibit = NewExhibit(kind="verdict", label=label, media_type=_JSON, content=content, private=False, facts={"file": _name(path)})
     return NewClaim(
         source=source,

@@ -62,13 +62,14 @@ def timeline(store: CaseStore, number: int) -> list[ActView]:
     """
     with store.reading() as session:
         case_row(session, number)
-        found: list[ActView] = []
+        found: list[tuple[int, ActView]] = []
         for member in family(session, number):
             case = case_row(session, member)
             acts = list(session.scalars(select(ActRow).where(ActRow.case_number == member).order_by(ActRow.number)))
             check_chain(acts, case)
-            found += [_act(store, session, act) for act in acts]
-    return sorted(found, key=lambda act: (act.at, act.case, act.number))
+            found += [(act.id, _act(store, session, act)) for act in acts]
+    # in the order in which they were written: clocks of two people may differ
+    return [act for _, act in sorted(found, key=lambda pair: pair[0])]
 
 
 def check_chain(acts: Sequence[ActRow], case: CaseRow) -> None:
