@@ -29,6 +29,7 @@ HOW_TO = "docs/how-to/read-your-logs.md"
 MARKING = "docs/how-to/mark-your-outputs.md"
 SCREENING = "docs/how-to/screen-a-corpus.md"
 SHARING = "docs/how-to/share.md"
+CASEWORK = "docs/how-to/work-a-case.md"
 VLLMS_OWN = "--watermark-config"
 STATISTICS = "docs/explanation/statistics.md"
 ARCHITECTURE = "docs/explanation/architecture.md"
@@ -81,7 +82,7 @@ def test_every_option_that_the_pages_name_exists(pages: dict[str, str]) -> None:
     known = {option for _, command in _commands() for parameter in command.params for option in parameter.opts} | {"--help", VLLMS_OWN}
     named = {
         option
-        for name in ("README.md", HOW_TO, MARKING, SCREENING, SHARING, OUTPUTS)
+        for name in ("README.md", HOW_TO, MARKING, SCREENING, SHARING, CASEWORK, OUTPUTS)
         for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", pages[name])
     }
     assert named

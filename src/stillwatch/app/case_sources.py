@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.app.explaining import find_finding, read_run
-from stillwatch.app.proving import FORMAT, VERDICT
 from stillwatch.app.state import RESULTS, RUN, file_sha256
 from stillwatch.cases.claims import LONGEST_TRACE, MOST_TIES, NewClaim, NewExhibit, NewMember, NewSource, NewTask, NewTie
 from stillwatch.cases.templates import parse_template, shipped_tasks
@@ -19,6 +18,9 @@ from stillwatch.errors import SchemaError, UnreadableInputError, UsageError
 from stillwatch.records.findings import Finding, Run
 from stillwatch.records.verdicts import Verdict
 from stillwatch.report.codec import from_plain, to_plain
+
+_VERDICT, _FORMAT = "verdict.json", "stillwatch-verdict-1"
+"""As a proof writes them; a test holds them to it, since its module brings along all that proofs compute with."""
 
 _LARGEST_VERDICT = 16 * 1024 * 1024
 _LARGEST_TEMPLATE = 256 * 1024
@@ -44,7 +46,7 @@ def gather(folder: Path | None, entities: Sequence[str], verdicts: Sequence[Path
     elif entities:
         raise UsageError("--entity names an entity of a scan; name its result folder as well")
     for path in verdicts:
-        file = path / VERDICT if path.is_dir() else path
+        file = path / _VERDICT if path.is_dir() else path
         claims.append(_verdict_claim(file, len(sources)))
         sources.append(_verdict_source(file))
     if not claims:
@@ -168,8 +170,8 @@ def _read_verdict(path: Path) -> tuple[Verdict, bytes]:
                 f"{path} has more than {_LARGEST_VERDICT:,} bytes, which no verdict has; name a proof's verdict.json"
             )
         plain = json.loads(content)
-        if not isinstance(plain, dict) or plain.get("format") != FORMAT:
-            raise UnreadableInputError(f"{path} is no verdict of this version ({FORMAT}); name the folder that stillwatch prove wrote")
+        if not isinstance(plain, dict) or plain.get("format") != _FORMAT:
+            raise UnreadableInputError(f"{path} is no verdict of this version ({_FORMAT}); name the folder that stillwatch prove wrote")
         return from_plain(Verdict, plain), content
     except OSError as error:
         raise UnreadableInputError(f"{path} cannot be read: {error.strerror}; name the folder that stillwatch prove wrote") from None

@@ -80,11 +80,11 @@ def plain(value: object) -> Text:
     return Text("".join(letter if letter.isprintable() else "�" for letter in str(value)))
 
 
-def text_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """A table whose cells are shown as text, whoever wrote them."""
+def text_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, whole: Sequence[str] = ()) -> Table:
+    """A table whose cells are shown as text, whoever wrote them; cells of the columns `whole` are not broken over lines."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in whole)
     for row in rows:
         table.add_row(*(plain(value) for value in row))
     return table

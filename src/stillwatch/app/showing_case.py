@@ -29,20 +29,18 @@ def list_table(cases: Sequence[CaseSummary], *, now: datetime) -> RenderableType
     rows = [
         (
             case_name(case.number),
-            _state(case),
             case.severity,
             _label(case.title),
+            _state(case),
             case.assignee or "–",
             _due(case.due_at, now, done=case.status != "open"),
-            case.claims,
             f"{case.members:,}",
             case.open_tasks,
         )
         for case in cases
     ]
-    return text_table(
-        f"Cases ({len(cases):,})", ("case", "state", "severity", "title", "assignee", "due", "claims", "accounts", "open tasks"), rows
-    )
+    columns = ("case", "severity", "title", "state", "assignee", "due", "accounts", "tasks")
+    return text_table(f"Cases ({len(cases):,})", columns, rows, whole=("case", "severity", "due", "accounts"))
 
 
 def case_page(case: CaseView, *, now: datetime) -> RenderableType:
@@ -85,7 +83,9 @@ def timeline_table(acts: Sequence[ActView]) -> RenderableType:
         )
         for act in acts
     ]
-    return text_table(f"Timeline ({len(acts):,} acts, chain of hashes whole)", ("case", "act", "at", "by", "did", "what", "in log"), rows)
+    return text_table(
+        f"Timeline ({len(acts):,} acts, chain of hashes whole)", ("case", "act", "at", "by", "did", "what", "in log"), rows, whole=("case",)
+    )
 
 
 def related_table(found: Sequence[Related]) -> RenderableType:
@@ -179,13 +179,14 @@ def _exhibits(exhibits: Sequence[ExhibitView]) -> RenderableType:
             _label(exhibit.label),
             f"{exhibit.bytes:,}",
             "–" if exhibit.rows is None else f"{exhibit.rows:,}",
-            (exhibit.sha256 or "")[:16],
+            (exhibit.sha256 or "")[:12],
             f"{exhibit.added_by}, {_time(exhibit.added_at)}",
             visible(masked(exhibit), limit=_SENTENCE),
         )
         for exhibit in exhibits
     ]
-    return text_table("Exhibits", ("exhibit", "kind", "label", "bytes", "rows", "sha256", "added", "content"), rows)
+    columns = ("exhibit", "kind", "label", "bytes", "rows", "sha256", "added", "content")
+    return text_table("Exhibits", columns, rows, whole=("kind", "bytes", "rows", "sha256"))
 
 
 def _tasks(tasks: Sequence[TaskView], now: datetime) -> RenderableType:
@@ -200,7 +201,7 @@ def _tasks(tasks: Sequence[TaskView], now: datetime) -> RenderableType:
         )
         for task in tasks
     ]
-    return text_table("Tasks", ("task", "state", "what", "assignee", "due", "done by"), rows)
+    return text_table("Tasks", ("task", "state", "what", "assignee", "due", "done by"), rows, whole=("due",))
 
 
 def _act_words(act: ActView) -> str:

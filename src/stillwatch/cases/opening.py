@@ -89,7 +89,8 @@ def engine_of(place: Place) -> Engine:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
-        return create_engine(place.url, poolclass=NullPool, hide_parameters=True, connect_args={"connect_timeout": _CONNECT_S})
+        patience: dict[str, Any] = {"connect_timeout": _CONNECT_S, "options": f"-c lock_timeout={_BUSY_S}s"}
+        return create_engine(place.url, poolclass=NullPool, hide_parameters=True, connect_args=patience)
     except ModuleNotFoundError:
         raise MissingExtraError("psycopg", extra="postgres") from None
 
@@ -100,7 +101,8 @@ def told(place: Place) -> Generator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error)
+        # the lines after the first may quote what a row holds
+        cause = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
         said = place.without_password(" ".join(cause.split()))[:_LONGEST_SAID]
         if isinstance(error, OperationalError) and ("locked" in said or "lock timeout" in said):
             raise BusyStoreError(f"{place.shown} is in use by somebody else for more than {_BUSY_S} s; repeat the command") from None

@@ -239,6 +239,7 @@ def test_what_cannot_be_done_is_one_sentence_and_nothing_is_kept(
 
 
 def test_a_case_is_made_of_a_verdict_with_its_numbers(command: Run, tmp_path: Path) -> None:
+    from stillwatch.app.proving import FORMAT, VERDICT
     from stillwatch.records.verdicts import Outcome, Verdict
     from stillwatch.report.codec import to_plain
 
@@ -263,7 +264,7 @@ def test_a_case_is_made_of_a_verdict_with_its_numbers(command: Run, tmp_path: Pa
         version="0.1.0",
     )
     (tmp_path / "proof").mkdir()
-    (tmp_path / "proof" / "verdict.json").write_text(json.dumps({"format": "stillwatch-verdict-1", **to_plain(verdict)}), "utf-8")
+    (tmp_path / "proof" / VERDICT).write_text(json.dumps({"format": FORMAT, **to_plain(verdict)}), "utf-8")
     made = command("new", "--verdict", str(tmp_path / "proof"), "--title", "Rival", "--no-tasks", as_json=True)
     assert made == {"case": "case-1", "claims": 1, "tasks": 0}
     claim = command("show", "1", as_json=True)["claims"][0]

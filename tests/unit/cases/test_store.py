@@ -18,7 +18,7 @@ from stillwatch.cases.claims import NewExhibit, NewTask
 from stillwatch.cases.making import LARGEST_EXHIBIT, added, claimed, new_case, tasked
 from stillwatch.cases.opening import Place
 from stillwatch.cases.reading import case_view, list_cases, timeline
-from stillwatch.cases.refusals import CaseStateError, CaseStoreError, StaleCaseError, UnknownCaseError
+from stillwatch.cases.refusals import BusyStoreError, CaseStateError, CaseStoreError, StaleCaseError, UnknownCaseError
 from stillwatch.cases.store import Acting, CaseStore, open_store
 from stillwatch.cases.tables import ActRow, ContentRow, MemberRow
 from stillwatch.cases.working import assign, comment, due, erase_exhibit, finish_task, look_at
@@ -74,6 +74,7 @@ def test_a_case_holds_what_the_scan_said_with_its_numbers_members_ties_and_hashe
         }
 
 
+@pytest.mark.slow
 def test_texts_that_a_database_cannot_hold_come_back_as_they_were(
     store: CaseStore, act: Act, nasty: Report, nasty_texts: tuple[str, ...], result_of: Callable[[Report], Path]
 ) -> None:
@@ -95,6 +96,7 @@ def test_texts_that_a_database_cannot_hold_come_back_as_they_were(
         assert timeline(store, number)[-1].words == f"said {poison[:1000]}".strip()
 
 
+@pytest.mark.slow
 def test_acts_of_many_people_at_once_are_all_kept_in_one_chain(store: CaseStore, place: Place, new: New, act: Act) -> None:
     number = new()
     before = len(timeline(store, number))
@@ -148,6 +150,22 @@ def test_an_error_within_a_change_leaves_the_store_as_it_was(store: CaseStore, n
     with pytest.raises(RuntimeError, match="halfway"):
         half()
     assert (asdict(case_view(store, number)), [asdict(line) for line in timeline(store, number)]) == before
+
+
+@pytest.mark.slow
+def test_who_waits_too_long_for_somebody_else_is_told(
+    store: CaseStore, place: Place, new: New, act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = new()
+    monkeypatch.setattr("stillwatch.cases.opening._BUSY_S", 1)
+    impatient = open_store(place)
+    with store.changing(number, act("bob")) as change:
+        change.act("held", {})
+        with pytest.raises(BusyStoreError, match="in use by somebody else"):
+            comment(impatient, number, act(), "now")
+    comment(impatient, number, act(), "later")
+    assert [line.act for line in timeline(store, number)][-2:] == ["held", "commented"]
+    impatient.close()
 
 
 KILLED = """

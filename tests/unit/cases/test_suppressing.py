@@ -161,6 +161,7 @@ def test_a_file_of_anything_else_is_refused_in_one_sentence(tmp_path: Path, cont
         read_suppressions(tmp_path / "none.json")
 
 
+@pytest.mark.slow
 def test_a_suppressed_finding_is_shown_counted_and_leaves_without_who_decided(report: Report) -> None:
     one = decided([member.account_id for member in report.findings[0].members], severity=Severity.CRITICAL, case=12)
     applied = suppress(report.findings, [one], at=NOON)

@@ -13,8 +13,8 @@ from sqlalchemy import inspect, text
 from stillwatch.app.casework import store_place
 from stillwatch.cases.opening import Place, engine_of, place_of, told
 from stillwatch.cases.refusals import CaseStoreError, StoreVersionError
-from stillwatch.cases.store import open_store
-from stillwatch.cases.tables import Base
+from stillwatch.cases.store import CaseStore, open_store
+from stillwatch.cases.tables import Base, ContentRow
 from stillwatch.cases.versions import MIGRATIONS, check_version, init_store, upgrade_store
 from stillwatch.errors import OutputError, StillwatchError, UnreadableInputError, UsageError
 
@@ -161,6 +161,21 @@ def test_a_driver_that_quotes_the_password_does_not_tell_it() -> None:
     assert SECRET not in str(said.value)
     assert said.value.__cause__ is None
     assert said.value.__suppress_context__
+
+
+def test_what_a_database_says_of_a_rows_content_is_not_told(store: CaseStore) -> None:
+
+    def twice() -> None:
+        with store.writing() as session:
+            for uid in ("one", "other"):
+                session.add(ContentRow(id="twice", media_type="m", box="b", size=1, commitment=f"private words {uid}"))
+                session.flush()
+                session.expunge_all()
+
+    with pytest.raises(CaseStoreError) as said:
+        twice()
+    assert "private words" not in str(said.value)
+    assert "nothing of this act is kept" in str(said.value)
 
 
 @pytest.mark.postgres
