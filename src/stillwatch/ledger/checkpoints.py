@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from stillwatch.ledger.merkle import HASH_BYTES
-from stillwatch.ledger.notes import PAYLOAD_BYTES, Kind, Note, Signature, VerifierKey, parse_note, shown, strict_base64
+from stillwatch.ledger.notes import PAYLOAD_BYTES, SIGNATURE_BYTES, Kind, Note, Signature, VerifierKey, parse_note, shown, strict_base64
 from stillwatch.ledger.refusals import NoteError
 
 LARGEST_SIZE = 2**63 - 1
@@ -125,6 +125,20 @@ def cosigned_message(key: VerifierKey, checkpoint: Checkpoint, note_text: str, t
     return b"".join((*parts, checkpoint.size.to_bytes(8, "big"), checkpoint.root))
 
 
+def signature_holds(key: VerifierKey, signature: bytes, message: bytes) -> bool:
+    """Whether the bytes are the key's signature of the message."""
+    try:
+        if key.kind is Kind.ML_DSA_44_COSIGNATURE:
+            from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+
+            MLDSA44PublicKey.from_public_bytes(key.public).verify(signature, message)
+        else:
+            Ed25519PublicKey.from_public_bytes(key.public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
 def signature_time(kind: Kind, payload: bytes) -> int:
     """POSIX seconds that a cosignature states; 0 for a plain signature, which states none."""
     return 0 if kind is Kind.ED25519 else int.from_bytes(payload[:8], "big")
@@ -148,13 +162,5 @@ def _verify(note: Note, checkpoint: Checkpoint, key: VerifierKey, signature: Sig
     time = signature_time(key.kind, signature.payload)
     if time > LARGEST_SIZE:
         raise wrong
-    message = cosigned_message(key, checkpoint, note.text, time)
-    try:
-        if key.kind is Kind.ML_DSA_44_COSIGNATURE:
-            from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
-
-            MLDSA44PublicKey.from_public_bytes(key.public).verify(signature.payload[8:], message)
-        else:
-            Ed25519PublicKey.from_public_bytes(key.public).verify(signature.payload[-64:], message)
-    except (InvalidSignature, ValueError):
-        raise wrong from None
+    if not signature_holds(key, signature.payload[-SIGNATURE_BYTES[key.kind] :], cosigned_message(key, checkpoint, note.text, time)):
+        raise wrong

@@ -50,6 +50,12 @@ class NoteSigner:
         message = cosigned_message(self.verifier, checkpoint, checkpoint.text(), time)
         return Signature(name=self.verifier.name, key_id=self.verifier.key_id, payload=payload + self._sign(message))
 
+    def sign_envelope(self, message: bytes) -> bytes:
+        """The key's signature of a DSSE message. Raises NoteError for other bytes: nothing else that a log's key signs begins like one."""
+        if not message.startswith(b"DSSEv1 "):
+            raise NoteError("the key of a log signs checkpoints and DSSE envelopes alone; give the envelope's message")
+        return self._sign(message)
+
     def text(self) -> str:
         """The one line that a private file holds. A secret."""
         encoded = base64.b64encode(bytes([self.verifier.kind]) + self._seed).decode()

@@ -196,7 +196,7 @@ class CustodyEvent:
         who: did it, by the name that recipients may read.
         action: such as `collected`, `exhibit added`, `handed over`.
         why: in words.
-        before, after: keyed hash of the evidence before and after, 64 hexadecimal digits (`sealing.evidence.evidence_digest`);
+        before, after: keyed hash of the evidence before and after, 64 hexadecimal digits (`sealing.commitments.evidence_digest`);
             `before` is None where there was none yet.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from stillwatch.records.findings import EntityKind, Exhibit, Finding, LinkEdge
@@ -53,7 +53,7 @@ def _renamed(finding: Finding, names: Names) -> Finding:
         exhibits=tuple(_exhibit(exhibit, names) for exhibit in finding.exhibits),
         pictures=dataclasses.replace(finding.pictures, edges=tuple(_edge(edge, names) for edge in finding.pictures.edges)),
     )
-    replaced = _replacing(known)
+    replaced = replacing(known)
     return cast("Finding", _mapped(renamed, replaced))
 
 
@@ -68,8 +68,11 @@ def _edge(edge: LinkEdge, names: Names) -> LinkEdge:
     return dataclasses.replace(edge, account_id=names.of("account", edge.account_id), trace=trace)
 
 
-def _replacing(known: dict[str, str]) -> Callable[[str], str]:
-    """Puts names in the place of identifiers, longest first, where they stand as whole words."""
+def replacing(known: Mapping[str, str]) -> Callable[[str], str]:
+    """Puts names in the place of identifiers, longest first, where they stand as whole words.
+
+    Identifiers of fewer than four characters are replaced where a text is nothing else, and not within sentences.
+    """
     longest = sorted(
         (identifier for identifier in known if len(identifier) >= _SHORTEST), key=lambda identifier: (-len(identifier), identifier)
     )
