@@ -13,7 +13,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _LARGEST_SECRET = 64 * 1024
 
 
-def create_private(path: Path, content: str) -> None:
+def create_private(path: Path, content: str | bytes) -> None:
     """A new file with mode 0600; OutputError where something is there already, or the folder is not."""
     try:
         with naming(path):
@@ -24,8 +24,8 @@ def create_private(path: Path, content: str) -> None:
         raise OutputError(
             f"{path} cannot be made: {error.strerror}; name a file in a folder that is there and that you may write"
         ) from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
 

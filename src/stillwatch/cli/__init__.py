@@ -21,6 +21,7 @@ from stillwatch.cli.prove import prove
 from stillwatch.cli.running import FAILED, FOUND, INTERRUPTED, STOPPED_WORDS, WRONG_USAGE, noted, progress, recorder_of, stoppable
 from stillwatch.cli.screen import screen
 from stillwatch.cli.share import export, match
+from stillwatch.cli.verify import verify
 from stillwatch.errors import StillwatchError, StoppedError, UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ app.command()(prove)
 app.command()(screen)
 app.command()(export)
 app.command()(match)
+app.command()(verify)
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")]
 AccountsTable = Annotated[

@@ -13,7 +13,7 @@ from stillwatch.records.cases import CaseContent, CaseExhibit, CaseNumber, Colum
 from stillwatch.sealing.commitments import check_key, evidence_digest
 from stillwatch.sealing.custody import chained
 from stillwatch.sealing.exhibits import FILE_COLUMNS, LARGEST_DATA, MOST_CELLS, MOST_COLUMNS, MOST_ROWS, NOTE_COLUMNS
-from stillwatch.sealing.numbers import DECIMAL, NotComputableError, Table, recomputed
+from stillwatch.sealing.numbers import DECIMAL, MOST_WORK, NotComputableError, Table, recomputed
 from stillwatch.sealing.refusals import SealError
 
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
@@ -93,6 +93,9 @@ def _check_numbers(content: CaseContent) -> None:
         exhibit.uid: Table(columns={column.name: place for place, column in enumerate(exhibit.columns)}, rows=exhibit.rows)
         for exhibit in content.exhibits
     }
+    work = sum(len(tables[one.exhibit].rows) * (1 + len(one.where)) for one in content.numbers if one.exhibit in tables)
+    if work > MOST_WORK:
+        raise SealError(f"the numbers read rows {work:,} times, at most {MOST_WORK:,} are allowed; sum up rows in an exhibit of their own")
     earlier: dict[str, str] = {}
     for number in content.numbers:
         if DECIMAL.fullmatch(number.value) is None:

@@ -17,7 +17,7 @@ from stillwatch.ledger.checkpoints import signature_holds
 from stillwatch.ledger.notes import Kind, VerifierKey, parse_key, strict_base64
 from stillwatch.ledger.refusals import CanonicalError, NoteError
 from stillwatch.ledger.signing import NoteSigner
-from stillwatch.sealing.refusals import RefusedCaseError
+from stillwatch.sealing.refusals import RefusedCaseError, SealError
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 LARGEST_ENVELOPE = 8 * 1024 * 1024
@@ -38,7 +38,9 @@ def message(payload: bytes) -> bytes:
 
 
 def signed(payload: bytes, signers: Sequence[NoteSigner]) -> bytes:
-    """The envelope, canonical JSON, with a signature of every key."""
+    """The envelope, canonical JSON, with a signature of every key. Raises SealError for a log whose name is not ASCII."""
+    if not all(signer.verifier.name.isascii() for signer in signers):
+        raise SealError("the log's name is not ASCII, and sealed cases name no other, so that none looks like another; use a log that is")
     lines = [
         {"keyid": signer.verifier.text(), "sig": base64.b64encode(signer.sign_envelope(message(payload))).decode()} for signer in signers
     ]
@@ -90,9 +92,13 @@ def check_signatures(envelope: Envelope) -> None:
 def _signature(line: Any) -> tuple[VerifierKey, bytes]:
     fields = _texts(line, ("keyid", "sig"), set(), "case.json: signatures")
     try:
-        return parse_key(fields["keyid"]), _bytes(fields["sig"])
+        key = parse_key(fields["keyid"])
     except NoteError as error:
         raise RefusedCaseError("envelope-form", "case.json: signatures", expected="a verifier key", got=str(error)) from None
+    if key.text() != fields["keyid"] or not key.name.isascii():
+        # a name of ASCII alone, so that none looks like another
+        raise RefusedCaseError("envelope-form", "case.json: signatures", expected=ascii(key.text()), got=ascii(fields["keyid"][:200]))
+    return key, _bytes(fields["sig"])
 
 
 def _texts(value: Any, names: Sequence[str], others: set[str], place: str) -> Mapping[str, Any]:

@@ -10,7 +10,9 @@ from typing import Any
 
 from stillwatch.records.cases import Rule
 
-MOST_NUMBERS = 256
+MOST_WORK = 5_000_000
+"""Times that rows are read for all numbers of a case together, so that no file keeps a verifier busy."""
+
 DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,12})?", re.ASCII)
 """Decimal text, of numbers and of cells of decimal columns."""
 

@@ -57,16 +57,6 @@ def _pattern(value: Any, rule: str, place: str, _: Any) -> Iterator[tuple[str, s
         yield place, rule, _shown(value)
 
 
-def _length(value: Any, rule: int, place: str, _: Any) -> Iterator[tuple[str, str, str]]:
-    if isinstance(value, str) and len(value) > rule:
-        yield place, f"at most {rule} characters", str(len(value))
-
-
-def _most(value: Any, rule: int, place: str, _: Any) -> Iterator[tuple[str, str, str]]:
-    if isinstance(value, list) and len(cast("list[Any]", value)) > rule:
-        yield place, f"at most {rule} items", str(len(cast("list[Any]", value)))
-
-
 def _least(value: Any, rule: int, place: str, _: Any) -> Iterator[tuple[str, str, str]]:
     if isinstance(value, list) and len(cast("list[Any]", value)) < rule:
         yield place, f"at least {rule} items", str(len(cast("list[Any]", value)))
@@ -82,8 +72,8 @@ def _maximum(value: Any, rule: int, place: str, _: Any) -> Iterator[tuple[str, s
         yield place, f"at most {rule}", str(value)
 
 
-def _items(value: Any, rule: Mapping[str, Any], place: str, rules: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    if isinstance(value, list) and len(cast("list[Any]", value)) <= rules.get("maxItems", 0):
+def _items(value: Any, rule: Mapping[str, Any], place: str, _: Any) -> Iterator[tuple[str, str, str]]:
+    if isinstance(value, list):
         for number, item in enumerate(cast("list[Any]", value)):
             yield from problems(item, rule, f"{place}[{number}]")
 
@@ -117,8 +107,6 @@ _CHECKS: Mapping[str, Any] = {
     "const": _const,
     "enum": _one_of,
     "pattern": _pattern,
-    "maxLength": _length,
-    "maxItems": _most,
     "minItems": _least,
     "minimum": _minimum,
     "maximum": _maximum,

@@ -39,6 +39,8 @@ def read_checkpoint(note: bytes, keys: Sequence[VerifierKey], log: Mapping[str, 
         opened = open_checkpoint(note, keys, CHECKPOINT)
     except NoteError as error:
         raise RefusedCaseError("checkpoint", CHECKPOINT, expected="a checkpoint that the log's key signed", got=str(error)) from None
+    if not all(signature.name.isascii() for signature in opened.note.signatures):
+        raise RefusedCaseError("checkpoint", CHECKPOINT, expected="names of ASCII alone", got="another name")
     if set(opened.signed_by) != set(keys):
         raise RefusedCaseError("checkpoint", CHECKPOINT, expected="a line of every key that signed the statement", got="fewer")
     checkpoint = opened.checkpoint
@@ -68,8 +70,8 @@ def check_proof(predicate: Mapping[str, Any], exhibit: Mapping[str, Any], data: 
         entry = parse_entry(record, proof.index)
     except LedgerError as error:
         raise RefusedCaseError("record", place, expected="a record of the log", got=str(error)) from None
-    if entry.kind != KIND:
-        raise RefusedCaseError("record", place, expected=f"a {KIND}", got=entry.kind)
+    if entry.kind != KIND or entry.concerns or entry.vkeys:
+        raise RefusedCaseError("record", place, expected=f"a {KIND} that points to nothing", got=entry.kind)
     found = commitment(bytes.fromhex(exhibit["salt"]), record_content(predicate["case"]["id"], exhibit))
     if found != entry.commitment:
         raise RefusedCaseError("commitment", place, expected=f"the commitment {entry.commitment}", got=found)

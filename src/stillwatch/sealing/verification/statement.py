@@ -7,6 +7,8 @@ from typing import Any
 
 from stillwatch.ledger.canonical import read_canonical
 from stillwatch.ledger.refusals import CanonicalError
+from stillwatch.sealing.exhibits import MOST_CELLS, MOST_ROWS
+from stillwatch.sealing.numbers import MOST_WORK
 from stillwatch.sealing.refusals import RefusedCaseError
 from stillwatch.sealing.schema import problems, schema
 
@@ -42,11 +44,23 @@ def check_references(predicate: Mapping[str, Any]) -> None:
         _all_in(claim["exhibits"], exhibits, claim["uid"])
     for number in predicate["numbers"]:
         _all_in([number["exhibit"]] if number["exhibit"] else [], exhibits, number["uid"])
+    _check_size(predicate)
     for exhibit in predicate["exhibits"]:
         names = [column["name"] for column in exhibit["columns"]]
         if len(set(names)) != len(names):
             raise RefusedCaseError("statement-form", exhibit["uid"], expected="each column once", got=", ".join(names)[:80])
         _check_shown(exhibit, in_house=predicate["sealed"]["recipient"] is None)
+
+
+def _check_size(predicate: Mapping[str, Any]) -> None:
+    """Rows, cells and the work of all numbers are bounded, whatever the file claims."""
+    rows = {exhibit["uid"]: exhibit["rows"] for exhibit in predicate["exhibits"]}
+    cells = sum(exhibit["rows"] * len(exhibit["columns"]) for exhibit in predicate["exhibits"])
+    work = sum(rows.get(number["exhibit"], 0) * (1 + len(number["where"])) for number in predicate["numbers"])
+    bounds = (("rows", MOST_ROWS, sum(rows.values())), ("cells", MOST_CELLS, cells), ("rows of all numbers", MOST_WORK, work))
+    for name, most, got in bounds:
+        if got > most:
+            raise RefusedCaseError("too-large", "the statement", expected=f"at most {most} {name}", got=str(got))
 
 
 def _check_shown(exhibit: Mapping[str, Any], *, in_house: bool) -> None:
