@@ -181,7 +181,7 @@ SHOWN = {"name": COLUMN, "type": TYPES, "identifies": (NAMES, None), "text": boo
 PREDICATE = {
     "case": {"id": TEXT, "title": TEXT, "summary": TEXT, "opened_at": TIME},
     "sealed": {"at": TIME, "by": TEXT, "recipient": (TEXT, None), "version": TEXT},
-    "log": {"origin": TEXT, "size": int, "root": HEX},
+    "log": {"keys": [TEXT], "origin": TEXT, "size": int, "root": HEX},
     "claims": [{"uid": C, "text": TEXT, "about": TEXT, "certainty": TEXT, "source": TEXT, "numbers": [N], "exhibits": [E]}],
     "numbers": [{"uid": N, "label": TEXT, "value": DECIMAL, "unit": TEXT, "how": TEXT, "rule": RULES, "exhibit": (E, None), "of": [N],
                  "column": (COLUMN, None), "where": [{"column": COLUMN, "equals": (TEXT, int, bool, None)}]}],
@@ -203,7 +203,7 @@ STATEMENT = {"_type": "https://in-toto[.]io/Statement/v1", "predicateType": "urn
 
 
 def read_key(line):
-    """(name, key id, kind, public key) of a verifier key; kind 1 is Ed25519, 6 is ML-DSA-44."""
+    """(name, key id, kind, public key, line) of a verifier key; kind 1 is Ed25519, 6 is ML-DSA-44."""
     match = re.fullmatch(rf"({NAME})\+([0-9a-f]{{8}})\+(.*)", line)
     need(match, "envelope-form", "the key", "NAME+ID+KEY", line[:80])
     name, digits, encoded = match.groups()
@@ -211,7 +211,7 @@ def read_key(line):
     need((data[:1], len(data)) in ((b"\1", 33), (b"\6", 1313)), "envelope-form", "the key", "an Ed25519 or ML-DSA-44 key", line[:80])
     key_id = sha256(name.encode(), b"\n", data)[:4]
     need(digits == key_id.hex(), "envelope-form", "the key", f"the key id {key_id.hex()}", digits[:20])
-    return name, key_id, data[0], data[1:]
+    return name, key_id, data[0], data[1:], line
 
 
 def read_envelope(data):
@@ -509,8 +509,7 @@ def steps(data, trusted, result):
     members = read_archive(data)
     yield "envelope"
     payload, signers = read_envelope(members["case.json"])
-    name, key_id, kind, public = signers[0][0]
-    result["signer"] = f"{name}+{key_id.hex()}+{base64.b64encode(bytes([kind]) + public).decode()}"
+    result["signer"] = signers[0][0][4]
     yield "key"
     check_key(signers, trusted)
     yield "signature"
@@ -518,6 +517,9 @@ def steps(data, trusted, result):
     yield "statement"
     statement = read_statement(payload)
     case, exhibits = statement["predicate"], statement["predicate"]["exhibits"]
+    need(
+        case["log"]["keys"] == [key[4] for key, _ in signers], "signers", "case.json", case["log"]["keys"], [key[:2] for key, _ in signers]
+    )
     yield "members"
     check_members(statement, members)
     yield "checkpoint"

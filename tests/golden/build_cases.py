@@ -363,6 +363,13 @@ def too_many_rows(given: Ground) -> bytes:
     return opened.signed()
 
 
+@broken("statement", "signers")
+def second_signature_taken_away(_: Ground) -> bytes:
+    opened = editing.Opened(making.seal_sample(small(), recipient="acme-labs", keys=making.signers(ml_dsa=True), render=short_page)[0], ())
+    opened.envelope["signatures"].pop()
+    return opened.unsigned()
+
+
 @broken("members", "member-missing")
 def missing_proof_signed(given: Ground) -> bytes:
     opened = given.opened()

@@ -89,6 +89,13 @@ def check_signatures(envelope: Envelope) -> None:
             )
 
 
+def check_signers(stated: Sequence[str], envelope: Envelope) -> None:
+    """Nothing where the statement names the keys that signed it, so that none can be taken away or put in another's place."""
+    found = [key.text() for key, _ in envelope.signatures]
+    if found != list(stated):
+        raise RefusedCaseError("signers", "case.json", expected=ascii(" ".join(stated))[:200], got=ascii(" ".join(found))[:200])
+
+
 def _signature(line: Any) -> tuple[VerifierKey, bytes]:
     fields = _texts(line, ("keyid", "sig"), set(), "case.json: signatures")
     try:

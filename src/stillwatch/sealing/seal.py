@@ -165,7 +165,12 @@ def _predicate(
         "exhibits": [_exhibit(exhibit, case, how, reading, logged[exhibit.uid]) for exhibit in content.exhibits],
         "inputs": [{"name": reading.line(found.name, 1800), "rows": found.rows, "sha256": found.sha256} for found in content.inputs],
         "limits": [reading.text(limit) for limit in content.limits],
-        "log": {"origin": checkpoint.origin, "root": checkpoint.root.hex(), "size": checkpoint.size},
+        "log": {
+            "keys": [signer.verifier.text() for signer in signers],
+            "origin": checkpoint.origin,
+            "root": checkpoint.root.hex(),
+            "size": checkpoint.size,
+        },
         "members": [
             {"account": reading.line(member.account_id), "group": None if member.group_id is None else reading.line(member.group_id)}
             for member in content.members

@@ -20,7 +20,7 @@ from .conftest import ROOT, module_of
 FOLDER = ROOT / "tests" / "golden" / "cases"
 EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text("utf-8"))
 KEY = parse_key(EXPECTED["key"])
-NOT_THE_SAME_TWICE = {"ml-dsa", "printed"}
+NOT_THE_SAME_TWICE = {"ml-dsa", "second-signature-taken-away", "printed"}
 """ML-DSA-44 signatures draw random bytes, and a PDF is as its library writes it."""
 
 
@@ -77,6 +77,7 @@ def test_a_file_resealed_with_another_key_is_sound_in_itself_and_told_only_by_th
         assert result["failed"]["defect"] == "key"
 
 
+@pytest.mark.slow
 def test_the_script_gives_the_files_that_are_there() -> None:
     build = module_of(ROOT / "tests" / "golden" / "build_cases.py", "golden_build_cases")
     for name, data, wanted in build.files():
@@ -103,6 +104,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "key", "status"),
     [("redacted", EXPECTED["key"], 0), ("redacted", None, 0), ("altered-number", EXPECTED["key"], 1), ("no-such-file", None, 2)],
@@ -127,6 +129,7 @@ def test_the_lone_verifier_imports_nothing_of_the_package_and_reads_in_a_quarter
     assert len([line for line in source.splitlines() if line.strip()]) <= 500
 
 
+@pytest.mark.slow
 def test_its_result_for_machines_has_the_same_parts(tmp_path: Path) -> None:
     given = [str(FOLDER / "altered-row.zip"), "--key", EXPECTED["key"], "--json"]
     (tmp_path / "key").write_text(EXPECTED["key"] + "\n", "utf-8")

@@ -11,7 +11,7 @@ from stillwatch.ledger.notes import VerifierKey
 from stillwatch.sealing.commitments import evidence_hash
 from stillwatch.sealing.container import CHECKPOINT, ENVELOPE, NARRATIVE, exhibit_member, unpack
 from stillwatch.sealing.custody import check_chain
-from stillwatch.sealing.envelope import Envelope, check_keys, check_signatures, opened
+from stillwatch.sealing.envelope import Envelope, check_keys, check_signatures, check_signers, opened
 from stillwatch.sealing.numbers import NotComputableError, Table, recomputed
 from stillwatch.sealing.refusals import RefusedCaseError
 from stillwatch.sealing.verification.log import check_proof, read_checkpoint
@@ -128,6 +128,7 @@ class _Walk:
     def statement(self) -> str:
         self.found.statement = read_statement(self._envelope.payload)
         self._predicate = self.found.statement["predicate"]
+        check_signers(self._predicate["log"]["keys"], self._envelope)
         return ", ".join(f"{len(self._predicate[name])} {name}" for name in ("claims", "numbers", "exhibits"))
 
     def members(self) -> str:
