@@ -543,7 +543,8 @@ def broken_custody_link(given: Ground) -> bytes:
     return opened.signed()
 
 
-def _relinked(events: list[dict[str, Any]]) -> None:
+def relinked(events: list[dict[str, Any]]) -> None:
+    """State in each event the hash of the one before it."""
     for before, after in itertools.pairwise(events):
         after["previous"] = event_hash(before)
 
@@ -552,7 +553,7 @@ def _relinked(events: list[dict[str, Any]]) -> None:
 def gap_in_custody(given: Ground) -> bytes:
     opened = given.opened()
     del opened.case["custody"][1]
-    _relinked(opened.case["custody"])
+    relinked(opened.case["custody"])
     return opened.signed()
 
 
@@ -560,7 +561,7 @@ def gap_in_custody(given: Ground) -> bytes:
 def custody_backwards(given: Ground) -> bytes:
     opened = given.opened()
     opened.case["custody"][1]["at"] = "2026-06-01T00:00:00.000000Z"
-    _relinked(opened.case["custody"])
+    relinked(opened.case["custody"])
     return opened.signed()
 
 

@@ -89,7 +89,7 @@ Extra = dict[str, Any]
 
 def raw_archive(members: Iterable[tuple[str, bytes, Extra]], *, comment: bytes = b"") -> bytes:
     """An archive whose headers may be anything: `method`, `flags`, `stored` bytes, `mode`, `extra`, `size` as the headers state it."""
-    local, central, count = b"", b"", 0
+    local, central, count = bytearray(), bytearray(), 0
     for name, content, given in members:
         stored, encoded = given.get("stored", content), name.encode()
         flags = given.get("flags", 0 if name.isascii() else 0x800)
@@ -100,7 +100,7 @@ def raw_archive(members: Iterable[tuple[str, bytes, Extra]], *, comment: bytes =
         local += struct.pack("<4s5H3L2H", b"PK\3\4", *head) + encoded + extra + stored
         count += 1
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(central), len(local), len(comment))
-    return local + central + end + comment
+    return bytes(local + central + end + comment)
 
 
 def members_of(data: bytes) -> list[tuple[str, bytes, Extra]]:

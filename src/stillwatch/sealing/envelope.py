@@ -20,7 +20,7 @@ from stillwatch.ledger.signing import NoteSigner
 from stillwatch.sealing.refusals import RefusedCaseError, SealError
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-LARGEST_ENVELOPE = 8 * 1024 * 1024
+LARGEST_ENVELOPE = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
