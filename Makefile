@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= demo-out
+FUZZ_SECONDS ?= 60
 BENCH_PROVE ?= --split confirm
 BENCH_CAMPAIGNS ?= --split tune --seeds 1
 # numba leaves compiled kernels behind; keep them in one place that `make clean` knows
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
-.PHONY: help demo test check types quick-tests calibrate test-spark test-postgres test-models bench bench-real bench-campaigns bench-screen bench-prove bench-ledger clean format
+.PHONY: help demo test check types quick-tests calibrate test-spark test-postgres test-models bench bench-real bench-campaigns bench-screen bench-prove bench-ledger fuzz clean format
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -79,6 +80,9 @@ bench-prove: .venv/.models ## a teacher, students and innocents trained here and
 
 bench-ledger: .venv/.dev ## speed of the evidence log; results into benchmarks/LEDGER.md
 	$(BIN)/python benchmarks/ledger.py
+
+fuzz: .venv/.dev ## hostile case files, notes and proofs against parsers and both verifiers, for FUZZ_SECONDS
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(FUZZ_SECONDS)
 
 format: .venv/.dev
 	$(BIN)/ruff format .

@@ -27,7 +27,7 @@ from stillwatch.sealing.narrative import narrative_page
 from stillwatch.sealing.printed import narrative_pdf
 from stillwatch.sealing.recipients import Withholding
 from stillwatch.sealing.refusals import SealError
-from stillwatch.sealing.seal import Logged, Prepared, Sealing, prepared, sealed
+from stillwatch.sealing.seal import Logged, Prepared, Sealing, leaving, prepared, sealed
 from stillwatch.sealing.verification.log import KIND
 from stillwatch.sealing.verification.verifying import VERIFIED, verify_case
 from stillwatch.share.naming import Identifiers, Names, pseudonyms_for
@@ -93,10 +93,11 @@ def seal_case(content: CaseContent, request: SealRequest, *, now: datetime) -> S
     names = _names(request)
     _check(request)
     ready = prepared(content)
-    signers = load_signers(request.log_key)
-    logged = _recorded(request.log, signers, ready, now)
     by, why = request.by.strip(), request.why.strip()
     how = Sealing(at=now, by=by, recipient=request.recipient, why=why, version=__version__, withholding=request.withholding)
+    leaving(ready, how, names)
+    signers = load_signers(request.log_key)
+    logged = _recorded(request.log, signers, ready, now)
     data = sealed(ready, how, names, logged, signers, narrative_page, narrative_pdf if request.printed else None)
     found = verify_case(data, [signer.verifier for signer in signers])
     if found.verdict != VERIFIED:

@@ -106,10 +106,7 @@ def sealed(
 
     Raises SealError where something would leave that must not, or the proofs do not belong to the case.
     """
-    how.withholding.check(case.content)
-    reading = Reading(case.content, names)
-    if reading.in_house != (how.recipient is None):
-        raise SealError("identifiers stay as they are within the house alone; give the recipient's pseudonyms, or no recipient")
+    reading = leaving(case, how, names)
     note = _one_note(case, logged)
     predicate = _predicate(case, how, reading, logged, note, signers)
     members = _evidence(case, how, reading, logged) | {CHECKPOINT: note, README: README_TEXT.encode()}
@@ -124,6 +121,21 @@ def sealed(
     for place, expected, got in problems(statement, schema()):
         raise SealError(f"the case cannot be sealed: {place} takes {expected}, and would be {got}; shorten or mend it")
     return pack(members | {ENVELOPE: signed(canonical_json(statement), signers)})
+
+
+def leaving(case: Prepared, how: Sealing, names: Names) -> Reading:
+    """What the recipient reads, once it is seen that nothing leaves that must not; so it can be asked before anything is recorded.
+
+    Raises SealError for what is withheld and not there, and where a cell that leaves as it is names somebody.
+    """
+    how.withholding.check(case.content)
+    reading = Reading(case.content, names)
+    if reading.in_house != (how.recipient is None):
+        raise SealError("identifiers stay as they are within the house alone; give the recipient's pseudonyms, or no recipient")
+    for exhibit in case.content.exhibits:
+        if exhibit.uid not in how.withholding.exhibits:
+            check_cells(exhibit, how.withholding.of(exhibit), reading)
+    return reading
 
 
 def _one_note(case: Prepared, logged: Mapping[str, Logged]) -> bytes:
@@ -256,7 +268,6 @@ def _evidence(case: Prepared, how: Sealing, reading: Reading, logged: Mapping[st
         members[exhibit_member("proofs", uid)] = logged[uid].proof.content()
         if uid in how.withholding.exhibits:
             continue
-        check_cells(exhibit, withheld, reading)
         alias = None if reading.in_house else reading.alias
         members[exhibit_member("exhibits", uid)] = lines(exhibit, case.made[uid], withheld, alias)
         kept = exhibit.kind is ExhibitKind.FILE and exhibit.data is not None and "sha256" not in withheld and "bytes" not in withheld
