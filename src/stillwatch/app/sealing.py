@@ -21,8 +21,8 @@ from stillwatch.ledger.merkle import inclusion_path
 from stillwatch.ledger.proofs import InclusionProof
 from stillwatch.ledger.reading import LogReader
 from stillwatch.ledger.signing import NoteSigner
-from stillwatch.records.cases import CaseContent
-from stillwatch.records.evidence import CaseExhibitMade, Export, Input, content_of, record_of
+from stillwatch.records.cases import CaseContent, CaseExhibitMade
+from stillwatch.records.evidence import Export, Input, content_of, record_of
 from stillwatch.sealing.narrative import narrative_page
 from stillwatch.sealing.printed import narrative_pdf
 from stillwatch.sealing.recipients import Withholding

@@ -263,3 +263,33 @@ class CaseContent:
     dispositions: tuple[Disposition, ...]
     identifiers: tuple[tuple[Identifies, str], ...] = ()
     salt_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedColumn:
+    """A column of a case's exhibit, as the log holds it: name, type, whom it identifies, whether it holds text of customers."""
+
+    name: str
+    type: str
+    identifies: str | None
+    text: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseExhibitMade:
+    """An exhibit of a case that is sealed, by the commitment to its cells; it is the same for every recipient.
+
+    Attributes:
+        case_id, exhibit: which exhibit of which case.
+        kind: `rows`, `file` or `note`.
+        columns: of its rows.
+        rows: how many there are.
+        root: hash over the commitments of all cells.
+    """
+
+    case_id: str
+    exhibit: str
+    kind: str
+    columns: tuple[LoggedColumn, ...]
+    rows: int
+    root: str

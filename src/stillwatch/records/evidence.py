@@ -14,6 +14,7 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 from stillwatch.errors import SchemaError
 from stillwatch.records.case_acts import CaseAct
+from stillwatch.records.cases import CaseExhibitMade
 
 Record = TypeVar("Record")
 
@@ -259,36 +260,6 @@ class KeyRotation:
 
     by: str
     why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedColumn:
-    """A column of a case's exhibit, as the log holds it: name, type, whom it identifies, whether it holds text of customers."""
-
-    name: str
-    type: str
-    identifies: str | None
-    text: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseExhibitMade:
-    """An exhibit of a case that is sealed, by the commitment to its cells; it is the same for every recipient.
-
-    Attributes:
-        case_id, exhibit: which exhibit of which case.
-        kind: `rows`, `file` or `note`.
-        columns: of its rows.
-        rows: how many there are.
-        root: hash over the commitments of all cells.
-    """
-
-    case_id: str
-    exhibit: str
-    kind: str
-    columns: tuple[LoggedColumn, ...]
-    rows: int
-    root: str
 
 
 ACTS: Mapping[str, type[Any]] = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from stillwatch.errors import StillwatchError
 from stillwatch.records.cases import Rule
 
 MOST_WORK = 5_000_000
@@ -38,8 +39,8 @@ class Table:
     rows: Sequence[Row]
 
 
-class NotComputableError(Exception):
-    """A rule cannot be applied; the message says why. Internal: the callers say it in their own words."""
+class NotComputableError(StillwatchError):
+    """A rule cannot be applied; the message says why, and whoever asked says of which number."""
 
 
 def decimal(text: Any) -> Fraction:

@@ -13,7 +13,7 @@ from stillwatch.ledger.checkpoints import open_checkpoint
 from stillwatch.ledger.entries import time_text
 from stillwatch.ledger.proofs import InclusionProof
 from stillwatch.ledger.signing import NoteSigner
-from stillwatch.records.cases import CaseContent, CaseExhibit, ExhibitKind
+from stillwatch.records.cases import CaseContent, CaseExhibit, Disposition, ExhibitKind
 from stillwatch.sealing.checking import check_content, number_json
 from stillwatch.sealing.commitments import evidence_digest, evidence_hash
 from stillwatch.sealing.container import CHECKPOINT, ENVELOPE, NARRATIVE, PRINTED, README, exhibit_member, pack, rank
@@ -151,11 +151,8 @@ def _predicate(
 ) -> dict[str, Any]:
     content = case.content
     checkpoint = open_checkpoint(note, [signer.verifier for signer in signers], CHECKPOINT).checkpoint
-    named = {
-        name: [{"name": reading.line(item.name, 180), "value": reading.text(item.value)} for item in getattr(content, name)]
-        for name in ("versions", "settings", "seeds")
-    }
-    return named | {
+    log = {"origin": checkpoint.origin, "root": checkpoint.root.hex(), "size": checkpoint.size}
+    return _made_with(content, reading) | {
         "case": {
             "id": content.case_id,
             "opened_at": time_text(content.opened_at),
@@ -164,25 +161,10 @@ def _predicate(
         },
         "claims": [_claim(claim, reading) for claim in content.claims],
         "custody": _custody(case, how, reading),
-        "dispositions": [
-            {
-                "at": time_text(found.at),
-                "by": reading.line(found.by, 180),
-                "outcome": found.outcome,
-                "reason": reading.line(found.reason, 180),
-                "words": reading.text(found.words),
-            }
-            for found in content.dispositions
-        ],
+        "dispositions": [_disposition(found, reading) for found in content.dispositions],
         "exhibits": [_exhibit(exhibit, case, how, reading, logged[exhibit.uid]) for exhibit in content.exhibits],
-        "inputs": [{"name": reading.line(found.name, 1800), "rows": found.rows, "sha256": found.sha256} for found in content.inputs],
         "limits": [reading.text(limit) for limit in content.limits],
-        "log": {
-            "keys": [signer.verifier.text() for signer in signers],
-            "origin": checkpoint.origin,
-            "root": checkpoint.root.hex(),
-            "size": checkpoint.size,
-        },
+        "log": log | {"keys": [signer.verifier.text() for signer in signers]},
         "members": [
             {"account": reading.line(member.account_id), "group": None if member.group_id is None else reading.line(member.group_id)}
             for member in content.members
@@ -190,6 +172,26 @@ def _predicate(
         "numbers": [_number(number_json(number), content, reading) for number in content.numbers],
         "ordinary": [{"text": reading.text(found.text), "weighed": reading.text(found.weighed)} for found in content.ordinary],
         "sealed": {"at": time_text(how.at), "by": reading.line(how.by, 180), "recipient": how.recipient, "version": how.version},
+    }
+
+
+def _made_with(content: CaseContent, reading: Reading) -> dict[str, Any]:
+    """Versions, settings, seeds and inputs."""
+    named: dict[str, Any] = {
+        name: [{"name": reading.line(item.name, 180), "value": reading.text(item.value)} for item in getattr(content, name)]
+        for name in ("versions", "settings", "seeds")
+    }
+    inputs = [{"name": reading.line(found.name, 1800), "rows": found.rows, "sha256": found.sha256} for found in content.inputs]
+    return named | {"inputs": inputs}
+
+
+def _disposition(found: Disposition, reading: Reading) -> dict[str, Any]:
+    return {
+        "at": time_text(found.at),
+        "by": reading.line(found.by, 180),
+        "outcome": found.outcome,
+        "reason": reading.line(found.reason, 180),
+        "words": reading.text(found.words),
     }
 
 

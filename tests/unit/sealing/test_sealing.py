@@ -18,8 +18,8 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from stillwatch.ledger.canonical import canonical_json
-from stillwatch.records.cases import CaseNumber, Column, Condition, Identifies, Rule
-from stillwatch.records.evidence import CaseExhibitMade, content_of, record_of
+from stillwatch.records.cases import CaseExhibitMade, CaseNumber, Column, Condition, Identifies, Rule
+from stillwatch.records.evidence import content_of, record_of
 from stillwatch.sealing.container import pack, unpack
 from stillwatch.sealing.exhibits import rows_exhibit
 from stillwatch.sealing.recipients import Withholding
