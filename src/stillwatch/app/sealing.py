@@ -93,8 +93,8 @@ def seal_case(content: CaseContent, request: SealRequest, *, now: datetime) -> S
     names = _names(request)
     _check(request)
     ready = prepared(content)
-    by, why = request.by.strip(), request.why.strip()
-    how = Sealing(at=now, by=by, recipient=request.recipient, why=why, version=__version__, withholding=request.withholding)
+    by, why, whom = request.by.strip(), request.why.strip(), request.recipient and request.recipient.strip()
+    how = Sealing(at=now, by=by, recipient=whom, why=why, version=__version__, withholding=request.withholding)
     leaving(ready, how, names)
     signers = load_signers(request.log_key)
     logged = _recorded(request.log, signers, ready, now)
@@ -105,7 +105,7 @@ def seal_case(content: CaseContent, request: SealRequest, *, now: datetime) -> S
             f"the sealed case does not verify ({found.failure}); nothing was written: this is a mistake of the program, report it"
         )
     file = Input(name=request.out.name, sha256=hashlib.sha256(data).hexdigest())
-    export = Export(by=by, to=request.recipient or "the house", why=why, form="case", files=(file,))
+    export = Export(by=by, to=whom or "the house", why=why, form="case", files=(file,))
     with writing(request.log, signers, patience_s=PATIENCE_S) as writer:
         recorded = writer.append([act(export, concerns=tuple(one.proof.index for one in logged.values()))], at=now)
     create_private(request.out, data)

@@ -333,7 +333,7 @@ def _schema(kind: Any) -> dict[str, Any]:
         }
     if issubclass(kind, StrEnum):
         return {"enum": [choice.value for choice in kind]}
-    return {"type": {str: "string", int: "integer", float: "number", type(None): "null"}[kind]}
+    return {"type": {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}[kind]}
 
 
 def _required(kind: Any) -> list[str]:

@@ -126,12 +126,17 @@ def sealed(
 def leaving(case: Prepared, how: Sealing, names: Names) -> Reading:
     """What the recipient reads, once it is seen that nothing leaves that must not; so it can be asked before anything is recorded.
 
-    Raises SealError for what is withheld and not there, and where a cell that leaves as it is names somebody.
+    Raises SealError for what is withheld and not there, for custody from the future, and where a cell that leaves as it is names somebody.
     """
     how.withholding.check(case.content)
     reading = Reading(case.content, names)
     if reading.in_house != (how.recipient is None):
         raise SealError("identifiers stay as they are within the house alone; give the recipient's pseudonyms, or no recipient")
+    last = case.content.custody[-1].at if case.content.custody else how.at
+    if last > how.at:
+        raise SealError(
+            f"the last event of custody is of {time_text(last)}, and it is {time_text(how.at)}; set the clock, or mend the event"
+        )
     for exhibit in case.content.exhibits:
         if exhibit.uid not in how.withholding.exhibits:
             check_cells(exhibit, how.withholding.of(exhibit), reading)

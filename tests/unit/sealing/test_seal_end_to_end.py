@@ -146,6 +146,7 @@ def test_nothing_is_recorded_and_nothing_written_where_the_case_cannot_be_sealed
     size = house.reader().size
     for case, request, error in (
         (making.content(limits=()), house.request("a.zip"), SealError),
+        (making.content(custody=_tomorrow(making)), house.request("f.zip"), SealError),
         (making.content(), house.request("b.zip", by=" "), UsageError),
         (making.content(), house.request("c.zip", "x" * 300), UsageError),
         (making.content(), house.request("log.key"), OutputError),
@@ -155,6 +156,11 @@ def test_nothing_is_recorded_and_nothing_written_where_the_case_cannot_be_sealed
             seal_case(case, request, now=NOW)
         assert house.reader().size == size
     assert sorted(path.name for path in house.folder.iterdir()) == ["evidence", "log.key", "master.key"]
+
+
+def _tomorrow(making: ModuleType) -> Any:
+    events = making.content().custody
+    return (events[0], making.replace(events[1], at=NOW + timedelta(days=1)))
 
 
 def test_what_is_withheld_is_named_by_exhibit_column_and_file() -> None:
