@@ -25,7 +25,7 @@ MOST_MEMORY = 1_000 * 2**20
 MOST_RESIDENT = 600
 """MiB that are really used."""
 
-MOST_SECONDS = 60
+MOST_SECONDS = 120
 CHILD = """
 import json, resource, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), int(sys.argv[2])))
