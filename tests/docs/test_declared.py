@@ -22,7 +22,9 @@ def test_the_makefile_has_every_target_that_the_pages_name(root: Path, pages: di
 def test_every_library_that_the_source_imports_is_declared_by_the_package(root: Path, sources: dict[str, str]) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     declared = {re.split(r"[\[<>=~ ]", need)[0].lower() for need in project["dependencies"]}
-    needs = [need for extra in ("spark", "models", "anchors", "share", "cases", "postgres") for need in project["optional-dependencies"][extra]]
+    needs = [
+        need for extra in ("spark", "models", "anchors", "share", "cases", "postgres") for need in project["optional-dependencies"][extra]
+    ]
     extras = {re.split(r"[\[<>=~ ]", need)[0].lower().replace("-", "_") for need in needs}
     imported = {
         name
