@@ -56,7 +56,7 @@ test-spark: .venv/.spark ## the contract suite on PySpark in local mode (needs J
 	$(BIN)/python -m pytest -m spark
 
 test-postgres: .venv/.dev ## the case store on a real PostgreSQL, which the tests start (needs Debian's package postgresql)
-	$(BIN)/python -m pytest -m postgres
+	$(BIN)/python -m pytest -m postgres tests/unit/cases
 
 test-models: .venv/.models ## watermarks and model folders on torch and transformers (a build without an accelerator is enough)
 	$(BIN)/python -m pytest tests/unit/marks/test_processors.py tests/unit/provenance/test_model_folders.py tests/unit/test_bench_prove.py
