@@ -60,6 +60,9 @@ def test_help_imports_no_heavy_library() -> None:
         (("scan", ".", "--fail-on", "bogus"), 2),
         (("explain", "no-such-folder", "x"), 2),
         (("explain", ".", "x"), 1),
+        (("verify", "no-such-file"), 2),
+        (("verify", "README.md"), 1),
+        (("verify", "README.md", "--key", "no-such-key"), 2),
     ],
 )
 def test_exit_statuses_are_the_documented_ones_and_failures_are_one_sentence(arguments: tuple[str, ...], status: int) -> None:
