@@ -60,9 +60,12 @@ class SealRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedCase:
-    """A file that was written: where, its sha256 and bytes, the verifier key to check it with, and what became of each number."""
+    """A file that was written: where, for whom and what for, its sha256 and bytes, the verifier key to check it with, the index of its
+    export in the log, and what became of each number."""
 
     path: Path
+    recipient: str
+    why: str
     sha256: str
     size: int
     vkey: str
@@ -105,12 +108,15 @@ def seal_case(content: CaseContent, request: SealRequest, *, now: datetime) -> S
             f"the sealed case does not verify ({found.failure}); nothing was written: this is a mistake of the program, report it"
         )
     file = Input(name=request.out.name, sha256=hashlib.sha256(data).hexdigest())
-    export = Export(by=by, to=whom or "the house", why=why, form="case", files=(file,))
+    to = whom or "the house"
+    export = Export(by=by, to=to, why=why, form="case", files=(file,))
     with writing(request.log, signers, patience_s=PATIENCE_S) as writer:
         recorded = writer.append([act(export, concerns=tuple(one.proof.index for one in logged.values()))], at=now)
     create_private(request.out, data)
     return SealedCase(
         path=request.out,
+        recipient=to,
+        why=why,
         sha256=file.sha256,
         size=len(data),
         vkey=signers[0].verifier.text(),

@@ -42,6 +42,7 @@ _ACTIONS = {
     "exhibit_read": "looked at",
     "exhibit_erased": "content erased",
     "took_in": "taken in from another case",
+    "sealed": "sealed for a recipient",
     "closed": "case closed",
 }
 LIMITS = (

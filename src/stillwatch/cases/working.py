@@ -65,6 +65,14 @@ def look_at(store: CaseStore, number: int, acting: Acting, exhibit: int, why: st
     return row, content
 
 
+def handed_over(store: CaseStore, number: int, acting: Acting, *, to: str, why: str, sha256: str, log_index: int) -> int:
+    """Note that a sealed file of the case was made for somebody; the number of the act."""
+    with store.changing(number, acting, states=_ANY) as change:
+        return change.act(
+            "sealed", {"to": person(to, "--recipient"), "sha256": sha256, "export": log_index}, words=bounded(why, "--why")
+        ).number
+
+
 def erase_exhibit(store: CaseStore, number: int, acting: Acting, exhibit: int, *, ground: str, why: str) -> int:
     """Erase the content of an exhibit, wherever it is shown; its commitment stays, and the timeline is whole. The number of the act.
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stillwatch.cli import sealing
 from stillwatch.cli.case_desk import As, Case, Cases, Json, Log, LogKey, Version, Why, act, acted, at_desk, now
 from stillwatch.cli.case_outcome import close, labels, measure, reasons, reopen, suppressions
 from stillwatch.cli.case_work import assign, comment, done, due, link, merge, related, task
 from stillwatch.cli.output import new_console, print_json
+
+if TYPE_CHECKING:
+    from stillwatch.app.sealing import SealedCase
 
 case = typer.Typer(
     name="case",
@@ -243,5 +249,24 @@ def read(
     sys.stdout.write(shown_text(row.label, content) + "\n")
 
 
+@contextmanager
+def _handing(case: str, cases: str | None, by: str | None) -> Generator[sealing.Handing]:
+    """A case as it is sealed, and the note of that in its timeline. It is found before anything is recorded."""
+    from stillwatch.cases.content import content_of
+    from stillwatch.cases.words import case_number
+    from stillwatch.cases.working import handed_over
+    from stillwatch.sealing.commitments import evidence_digest
+
+    number = case_number(case)
+    with at_desk(cases) as desk:
+        acting = desk.acting(by)
+
+        def noted(made: SealedCase) -> None:
+            handed_over(desk.store, number, acting, to=made.recipient, why=made.why, sha256=made.sha256, log_index=made.recorded_in)
+
+        yield sealing.Handing(content=content_of(desk.store, number, evidence_digest), by=acting.by, noted=noted)
+
+
+sealing.attach(case, _handing)
 for command in (comment, assign, due, task, done, related, link, merge, close, reopen, reasons, suppressions, labels, measure):
     case.command()(command)

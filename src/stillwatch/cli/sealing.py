@@ -1,21 +1,23 @@
-"""`seal`: a case into one file. It joins whichever command group keeps cases: `attach(group, load)`."""
+"""`seal`: a case into one file. It joins the command group that keeps cases: `attach(group, handing)`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stillwatch.cli.case_desk import As, Case, Cases, now
 from stillwatch.cli.output import new_console, print_json
 from stillwatch.errors import UsageError
 
 if TYPE_CHECKING:
+    from stillwatch.app.sealing import SealedCase
     from stillwatch.records.cases import CaseContent
 
-Case = Annotated[str, typer.Argument(metavar="CASE", help="Number of the case.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="New file with mode 0600, such as case-7.zip.")]
 Log = Annotated[Path, typer.Option(help="Evidence log that the exhibits stand in.")]
 LogKey = Annotated[Path | None, typer.Option("--log-key", help="The log's private key file; default: the variable STILLWATCH_LOG_KEY.")]
@@ -30,22 +32,31 @@ Withhold = Annotated[
 Show = Annotated[list[str] | None, typer.Option(help="A column of text of customers that is to leave, such as E1.prompt; repeatable.")]
 
 
-By = Annotated[str, typer.Option(help="Who seals, by the name that the recipient may read; recorded.")]
 Why = Annotated[str, typer.Option(help="What for; recorded, and read by the recipient.")]
 Pdf = Annotated[bool, typer.Option("--pdf/--no-pdf", help="Add the narrative as a PDF, to be printed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")]
 
 
-def attach(group: typer.Typer, load: Callable[[str], CaseContent]) -> None:
-    """Give a command group the command `seal`; `load` finds a case by what its argument says."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handing:
+    """A case that is handed over: what it holds, by whom, and what keeps in it that it was."""
+
+    content: CaseContent
+    by: str
+    noted: Callable[[SealedCase], None]
+
+
+def attach(group: typer.Typer, handing: Callable[[str, str | None, str | None], AbstractContextManager[Handing]]) -> None:
+    """Give a command group the command `seal`; `handing` finds a case by its argument, --cases and --as."""
 
     @group.command()
     def seal(  # pyright: ignore[reportUnusedFunction] - the group keeps it
         case: Case,
         out: Out,
         log: Log,
-        by: By,
         why: Why,
+        cases: Cases = None,
+        by: As = None,
         recipient: Recipient = None,
         key: Key = None,
         keep_identifiers: KeepIdentifiers = False,
@@ -64,15 +75,16 @@ def attach(group: typer.Typer, load: Callable[[str], CaseContent]) -> None:
 
         if (recipient is None) != keep_identifiers:
             raise UsageError("give --recipient NAME and --key FILE for a partner, or --keep-identifiers for use within the house")
-        whom = {"by": by, "why": why, "recipient": recipient, "key": key}
         given = {"log": log, "log_key": log_key, "out": out, "printed": pdf, "withholding": withholding_of(withhold or [], show or [])}
-        _seal(load(case), {**whom, **given}, as_json=as_json)
+        with handing(case, cases, by) as handed:
+            _seal(handed, {**given, "why": why, "recipient": recipient, "key": key}, as_json=as_json)
 
 
-def _seal(content: CaseContent, given: dict[str, Any], *, as_json: bool) -> None:
+def _seal(handed: Handing, given: dict[str, Any], *, as_json: bool) -> None:
     from stillwatch.app.sealing import SealRequest, seal_case, seal_json
 
-    made = seal_case(content, SealRequest(**given), now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
+    made = seal_case(handed.content, SealRequest(by=handed.by, **given), now=now())
+    handed.noted(made)
     if as_json:
         print_json(seal_json(made))
         return

@@ -8,6 +8,8 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +23,7 @@ from stillwatch.app.evidence_log import Who, append_lines, erase, opening, start
 from stillwatch.app.log_checking import Trust, check_log
 from stillwatch.app.log_keys import load_signers
 from stillwatch.app.sealing import SealRequest, seal_case, withholding_of
-from stillwatch.cli.sealing import attach
+from stillwatch.cli.sealing import Handing, attach
 from stillwatch.errors import OutputError, StillwatchError, UsageError
 from stillwatch.ledger.reading import LogReader
 from stillwatch.marks.keys import master_text
@@ -171,7 +173,13 @@ def test_what_is_withheld_is_named_by_exhibit_column_and_file() -> None:
 
 
 @pytest.fixture
-def command(making: ModuleType) -> typer.Typer:
+def noted() -> list[str]:
+    """The sha256 of every file that the command's case kept a note of."""
+    return []
+
+
+@pytest.fixture
+def command(making: ModuleType, noted: list[str]) -> typer.Typer:
     """A command group that keeps one case."""
     group = typer.Typer()
 
@@ -179,24 +187,25 @@ def command(making: ModuleType) -> typer.Typer:
     def _group() -> None:
         """Cases."""
 
-    def load(number: str) -> Any:
-        if number != "7":
-            raise UsageError(f"there is no case {number}")
-        return making.content()
+    @contextmanager
+    def handing(number: str, _cases: str | None, by: str | None) -> Generator[Handing]:
+        assert number == "7"
+        yield Handing(content=making.content(), by=by or "", noted=lambda made: noted.append(made.sha256))
 
-    attach(group, load)
+    attach(group, handing)
     return group
 
 
 @pytest.mark.slow
-def test_the_commands_seal_and_verify_from_end_to_end(house: House, command: typer.Typer) -> None:
+def test_the_commands_seal_and_verify_from_end_to_end(house: House, command: typer.Typer, noted: list[str]) -> None:
     out = house.folder / "case-7.zip"
-    given = ["seal", "7", "--out", str(out), "--log", str(house.log), "--log-key", str(house.key), "--by", "ann", "--why", "docket"]
+    given = ["seal", "7", "--out", str(out), "--log", str(house.log), "--log-key", str(house.key), "--as", "ann", "--why", "docket"]
     partner = ["--recipient", "acme-labs", "--key", str(house.master), "--show", "E1.prompt", "--withhold", "E2.file", "--json"]
     done = CliRunner().invoke(command, [*given, *partner])
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
     assert said["vkey"] == house.vkey
+    assert noted == [said["sha256"]]
     assert "narrative.pdf" in unpack(out.read_bytes())
     for program in (["-m", "stillwatch", "verify"], [str(ROOT / "verify_case.py")]):
         checked = subprocess.run(
@@ -207,7 +216,7 @@ def test_the_commands_seal_and_verify_from_end_to_end(house: House, command: typ
 
 
 def test_a_recipient_or_the_house_has_to_be_named(house: House, command: typer.Typer) -> None:
-    given = ["seal", "7", "--out", str(house.folder / "x.zip"), "--log", str(house.log), "--by", "ann", "--why", "docket"]
+    given = ["seal", "7", "--out", str(house.folder / "x.zip"), "--log", str(house.log), "--as", "ann", "--why", "docket"]
     for further in ([], ["--recipient", "acme-labs", "--keep-identifiers"]):
         done = CliRunner().invoke(command, [*given, *further])
         assert isinstance(done.exception, StillwatchError)
