@@ -250,19 +250,20 @@ def read(
 
 
 @contextmanager
-def _handing(case: str, cases: str | None, by: str | None) -> Generator[sealing.Handing]:
+def _handing(case: str, given: tuple[str | None, str | None, Path | None, Path | None]) -> Generator[sealing.Handing]:
     """A case as it is sealed, and the note of that in its timeline. It is found before anything is recorded."""
     from stillwatch.cases.content import content_of
     from stillwatch.cases.words import case_number
     from stillwatch.cases.working import handed_over
     from stillwatch.sealing.commitments import evidence_digest
 
-    number = case_number(case)
-    with at_desk(cases) as desk:
+    number, (cases, by, log, log_key) = case_number(case), given
+    with at_desk(cases, log, log_key) as desk:
         acting = desk.acting(by)
 
         def noted(made: SealedCase) -> None:
             handed_over(desk.store, number, acting, to=made.recipient, why=made.why, sha256=made.sha256, log_index=made.recorded_in)
+            desk.settle()
 
         yield sealing.Handing(content=content_of(desk.store, number, evidence_digest), by=acting.by, noted=noted)
 

@@ -46,8 +46,12 @@ class Handing:
     noted: Callable[[SealedCase], None]
 
 
-def attach(group: typer.Typer, handing: Callable[[str, str | None, str | None], AbstractContextManager[Handing]]) -> None:
-    """Give a command group the command `seal`; `handing` finds a case by its argument, --cases and --as."""
+HandingOver = Callable[[str, tuple[str | None, str | None, Path | None, Path | None]], AbstractContextManager[Handing]]
+"""Finds a case by its argument, and by --cases, --as, --log and --log-key."""
+
+
+def attach(group: typer.Typer, handing: HandingOver) -> None:
+    """Give a command group the command `seal`."""
 
     @group.command()
     def seal(  # pyright: ignore[reportUnusedFunction] - the group keeps it
@@ -76,7 +80,7 @@ def attach(group: typer.Typer, handing: Callable[[str, str | None, str | None], 
         if (recipient is None) != keep_identifiers:
             raise UsageError("give --recipient NAME and --key FILE for a partner, or --keep-identifiers for use within the house")
         given = {"log": log, "log_key": log_key, "out": out, "printed": pdf, "withholding": withholding_of(withhold or [], show or [])}
-        with handing(case, cases, by) as handed:
+        with handing(case, (cases, by, log, log_key)) as handed:
             _seal(handed, {**given, "why": why, "recipient": recipient, "key": key}, as_json=as_json)
 
 

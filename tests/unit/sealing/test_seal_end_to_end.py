@@ -188,9 +188,9 @@ def command(making: ModuleType, noted: list[str]) -> typer.Typer:
         """Cases."""
 
     @contextmanager
-    def handing(number: str, _cases: str | None, by: str | None) -> Generator[Handing]:
+    def handing(number: str, given: tuple[Any, ...]) -> Generator[Handing]:
         assert number == "7"
-        yield Handing(content=making.content(), by=by or "", noted=lambda made: noted.append(made.sha256))
+        yield Handing(content=making.content(), by=given[1], noted=lambda made: noted.append(made.sha256))
 
     attach(group, handing)
     return group
