@@ -80,10 +80,15 @@ def log_key_line() -> str | None:
 
 
 def actor_name() -> str | None:
-    """What STILLWATCH_ACTOR holds: the name that acts on cases are recorded under; None where it is not set."""
+    """What STILLWATCH_ACTOR holds: the name that acts are recorded under; None where it is not set."""
     return os.environ.get("STILLWATCH_ACTOR") or None
 
 
 def case_store_address() -> str | None:
     """What STILLWATCH_CASES holds: the file or the address of the case store; None where it is not set. It may hold a password."""
     return os.environ.get("STILLWATCH_CASES") or None
+
+
+def vault_key_lines() -> str | None:
+    """What STILLWATCH_VAULT_KEY holds: the lines of a vault's key file; None where it is not set. A secret."""
+    return os.environ.get("STILLWATCH_VAULT_KEY") or None

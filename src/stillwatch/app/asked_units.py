@@ -10,6 +10,7 @@ import numpy as np
 
 from stillwatch.app.measure_files import rows_of
 from stillwatch.errors import UnreadableInputError
+from stillwatch.govern.vault import Vault
 from stillwatch.marks.canary_families import MOST_VARIANTS, Slot, all_slots, check_together, parse_families, shipped_families
 from stillwatch.marks.keys import KeyMaterialError, encode_fields
 from stillwatch.provenance.canaries import require_draws
@@ -34,8 +35,8 @@ _WHOLE_TEXT = {"canaries": "question", "radioactivity_open": "text", "radioactiv
 _KINDS = {str: "text", int: "a whole number"}
 
 
-def asked_units(plan: Plan, test: PlannedTest, path: Path) -> list[Row]:
-    """The rows of a test's prompts, each whole, as many as the plan says, and enough for its level.
+def asked_units(plan: Plan, test: PlannedTest, path: Path, vault: Vault | None = None) -> list[Row]:
+    """The rows of a test's prompts, each whole, as many as the plan says, and enough for its level. `vault` opens sealed ones.
 
     Raises PlanError with file and row; MeasureError for a row that is no JSON object; TooFewSamplesError where even the strongest answers
     to all of them could not reach the level.
@@ -43,7 +44,7 @@ def asked_units(plan: Plan, test: PlannedTest, path: Path) -> list[Row]:
     prompts = path.parent / test.prompts
     check = _row_check(test, path, prompts, {key.commitment: key.name for key in plan.keys if key.name in test.keys})
     rows: list[Row] = []
-    for number, held in enumerate(rows_of(prompts), 1):
+    for number, held in enumerate(rows_of(prompts, vault), 1):
         # a pairs file of `stillwatch mark` chains its lines, the pair inside
         row = held["pair"] if isinstance(held.get("pair"), dict) else held
         check(row, f"{prompts}, row {number}")

@@ -13,6 +13,7 @@ from stillwatch.app.pair_files import read_pairs
 from stillwatch.app.private_files import create_private, read_private
 from stillwatch.app.token_files import read_token_lines
 from stillwatch.errors import UnreadableInputError, UsageError
+from stillwatch.govern.vault import Vault
 from stillwatch.marks import canaries, twins, vllm_gumbel
 from stillwatch.marks.canary_families import Family, all_slots, check_together, parse_families, shipped_families
 from stillwatch.marks.keys import KEY_BYTES, MasterSecret, commitment, derive, master_of_text, master_text
@@ -160,12 +161,12 @@ def write_questions(families: Sequence[Family], out: Path) -> dict[str, object]:
     return {"questions": len(lines), "expected_matches_of_an_innocent_model": round(expected, 2)}
 
 
-def check_twins(path: Path, master: MasterSecret | None) -> dict[str, Any]:
+def check_twins(path: Path, master: MasterSecret | None, vault: Vault | None = None) -> dict[str, Any]:
     """Counts of a pairs file, without a look at the coin.
 
     Raises BrokenChainError for a changed file, ForeignPairError where a pair is not the key's own.
     """
-    found = read_pairs(path)
+    found = read_pairs(path, vault)
     periods = sorted({pair.period for pair in found.pairs})
     if master is not None:
         for period in periods:
@@ -179,6 +180,8 @@ def check_twins(path: Path, master: MasterSecret | None) -> dict[str, Any]:
         "ties": sum(pair.tie for pair in first.values()),
         "repeated_requests": len(found.pairs) - len(first),
         "torn_lines": found.torn,
+        "encrypted_lines": found.sealed,
+        "erased_lines": found.erased,
         "accounts": len({pair.account_id for pair in found.pairs}),
         "periods": periods,
         "key_commitments": sorted({pair.key_commitment for pair in found.pairs}),

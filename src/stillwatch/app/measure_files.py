@@ -14,7 +14,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from stillwatch.app.sealed_lines import plain_line, stored_lines
 from stillwatch.errors import UnreadableInputError
+from stillwatch.govern.vault import Vault
 from stillwatch.provenance.columns import MeasureError
 
 LARGEST = 8 * 1024**3
@@ -96,15 +98,15 @@ def read_lines(path: Path) -> Columns:
     return _columns(list(rows_of(path)), path)
 
 
-def rows_of(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a file, line by line. Raises MeasureError with the line's number."""
+def rows_of(path: Path, vault: Vault | None = None) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a file, line by line; they may be sealed. Raises MeasureError with a line's number, VaultError without key."""
     try:
         with path.open("rb") as file:
-            number = 0
-            while line := file.readline(LONGEST_LINE + 1):
-                number += 1
-                if line.strip():
-                    yield _row(line, f"{path}, line {number}")
+            bounded = iter(lambda: file.readline(LONGEST_LINE + 1), b"")
+            for number, (line, previous, _) in enumerate(stored_lines(bounded), 1):
+                plain = plain_line(line, previous, vault, f"{path}, line {number}")
+                if plain.strip():
+                    yield _row(plain, f"{path}, line {number}")
     except OSError as error:
         raise UnreadableInputError(f"{path} cannot be read: {error.strerror}; the plan names it") from None
 

@@ -19,6 +19,7 @@ from stillwatch.app.progress import Progress
 from stillwatch.app.tokenizing import load_tokenizer
 from stillwatch.app.unusable import HeldBack
 from stillwatch.errors import naming
+from stillwatch.govern.vault import Vault
 from stillwatch.marks.canaries import named_variant
 from stillwatch.marks.canary_families import Slot
 from stillwatch.provenance.canaries import UNANSWERED
@@ -44,20 +45,22 @@ def open_suspect(plan: Plan, path: Path, *, key: str) -> Suspect | None:
     return EndpointSuspect(transport=Transport(url=suspect.url, key=key), model=suspect.model)
 
 
-def measure(plan: Plan, path: Path, suspect: Suspect, progress: Progress) -> None:
+def measure(plan: Plan, path: Path, suspect: Suspect, progress: Progress, vault: Vault | None = None) -> None:
     """Fill every measured file that is not complete; what an earlier run kept under the same seal is not asked again.
+
+    `vault` opens prompts that are sealed.
 
     Every test is made ready, and what it kept is looked at, before any of them asks the suspect anything.
     Raises OutputError for a file that was measured under another seal, PlanError and MeasureError for what cannot be asked or gone on with,
     SuspectError where the suspect gives nothing, or nothing usable; rows so far are kept.
     """
     sealed = read_seal(plan, path)
-    ready = [_ready(plan, test, path, suspect, sealed) for test in plan.tests]
+    ready = [_ready(plan, test, path, suspect, sealed, vault) for test in plan.tests]
     for ask in ready:
         ask(progress)
 
 
-def _ready(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect, sealed: Seal) -> Callable[[Progress], None]:
+def _ready(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect, sealed: Seal, vault: Vault | None) -> Callable[[Progress], None]:
     """What measures a test, with everything checked that can be without asking."""
     target = path.parent / test.measured
     if not plan.asks(test):
@@ -73,7 +76,7 @@ def _ready(plan: Plan, test: PlannedTest, path: Path, suspect: Suspect, sealed: 
         task = _open_task(plan, test, path, suspect, sealed)
         texts = prepare_open(task)
         return lambda progress: measure_open(task, progress, texts=texts)
-    prompts = asked_units(plan, test, path)
+    prompts = asked_units(plan, test, path, vault)
     kept = _kept(target, len(prompts))
     of, held = _measure_of(plan, test, path, suspect), HeldBack(target, len(kept))
     return lambda progress: _measure_rows(test, target, prompts, kept, of, held, progress)

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.app.asked_units import asked_units, require_sample
+from stillwatch.app.sealed_lines import plain_sha256
 from stillwatch.app.state import file_sha256
 from stillwatch.app.tokenizing import load_tokenizer
 from stillwatch.errors import TooFewSamplesError
+from stillwatch.govern.vault import Vault
 from stillwatch.provenance.open_radioactivity import WINDOWS
 from stillwatch.provenance.plan import Plan, PlanError, PlannedTest, Seal
 from stillwatch.provenance.suspects.folder import check_folder
@@ -20,14 +22,15 @@ Pinned = tuple[tuple[str, str], ...]
 _TOKENIZER = "tokenizer.json"
 
 
-def check_plan(plan: Plan, path: Path) -> None:
+def check_plan(plan: Plan, path: Path, vault: Vault | None = None) -> None:
     """Nothing where every test can be measured and could reach the level, as far as files say it without a model.
 
+    `vault` opens prompts that are sealed, whose sha256 is that of the plain lines; without it they raise VaultError.
     Raises PlanError for prompts or a tokenizer of another sha256, for rows that cannot be asked, are not as many as planned, or do not fit
     their families, and where a measured file has no folder; SuspectError for a model folder that is refused; TooFewSamplesError for a
     sample that could never reach the level; UnreadableInputError for a file that is not there.
     """
-    _check_digests(plan, path)
+    _check_digests(plan, path, vault)
     for test in plan.tests:
         folder = (path.parent / test.measured).parent
         if not folder.is_dir():
@@ -35,7 +38,7 @@ def check_plan(plan: Plan, path: Path) -> None:
         try:
             require_sample(plan, test)
             if plan.asks(test):
-                _check_tokens(plan, test, path, asked_units(plan, test, path))
+                _check_tokens(plan, test, path, asked_units(plan, test, path, vault))
         except TooFewSamplesError as error:
             raise TooFewSamplesError(f"{path}: test {test.name!r}: {error.test}", needed=error.needed, got=error.got) from None
         if plan.asks(test) and test.tokenizer:
@@ -79,13 +82,13 @@ def tokenizer_file(test: PlannedTest) -> Path:
     return Path(test.tokenizer) / _TOKENIZER
 
 
-def _check_digests(plan: Plan, path: Path) -> None:
+def _check_digests(plan: Plan, path: Path, vault: Vault | None) -> None:
     for test in plan.tests:
         pinned = [("prompts", test.prompts, test.prompts_sha256)]
         if test.tokenizer:
             pinned.append(("a tokenizer", str(tokenizer_file(test)), test.tokenizer_sha256))
         for what, name, planned in pinned:
-            if name and (found := file_sha256(path.parent / name)) != planned.lower():
+            if name and (found := plain_sha256(path.parent / name, vault)) != planned.lower():
                 message = (
                     f"{path}: test {test.name!r} names {what} of sha256 {planned[:16]}…, {name} has {found[:16]}…; restore the "
                     "file that was planned"

@@ -11,6 +11,7 @@ from typing import Any
 from stillwatch.app.key_files import read_key
 from stillwatch.app.plan_checking import check_plan, pinned_files
 from stillwatch.errors import SchemaError, UnreadableInputError, naming
+from stillwatch.govern.vault import Vault
 from stillwatch.marks.keys import MarkKey, MasterSecret, commitment, derive
 from stillwatch.provenance.plan import LARGEST_PLAN, Plan, PlanError, PlannedKey, Seal, check_seal, seal
 from stillwatch.provenance.plan_parsing import parse_plan
@@ -39,15 +40,17 @@ def seal_path(path: Path) -> Path:
     return path.with_name(path.name + ".seal")
 
 
-def seal_plan(path: Path, *, now: datetime) -> Seal:
+def seal_plan(path: Path, *, now: datetime, vault: Vault | None = None) -> Seal:
     """Seal a plan that can end in a verdict, with the model folders and families that it names; nothing was measured yet.
+
+    `vault` opens prompts that are sealed.
 
     Raises PlanError where it is sealed already or a measured file is there, and what `check_plan` raises.
     """
     plan, place = read_plan(path), seal_path(path)
     if place.exists():
         raise _sealed_already(place)
-    check_plan(plan, path)
+    check_plan(plan, path, vault)
     measured = [test.measured for test in plan.tests if (path.parent / test.measured).exists()]
     if measured:
         raise PlanError(f"{path}: {measured[0]} is there already, so the suspect was measured before the seal; a plan is sealed first")

@@ -21,7 +21,9 @@ from stillwatch.app.progress import Progress
 from stillwatch.app.recording import Recorder
 from stillwatch.app.state import file_sha256, write_text
 from stillwatch.app.unusable import journal_path, unusable_answers
+from stillwatch.app.vaulting import load_vault
 from stillwatch.errors import OutputError, TooFewSamplesError, UsageError
+from stillwatch.govern.vault import Vault
 from stillwatch.marks.keys import MarkKey, MasterSecret
 from stillwatch.provenance.columns import MeasureError
 from stillwatch.provenance.measures import corroboration, result
@@ -46,6 +48,7 @@ class ProofRequest:
         out: folder of the verdict.
         master: for keys that are derived; None where all have files.
         endpoint_key: bearer token of the suspect's endpoint; empty: none.
+        vault: opens prompts that are sealed; None: none are.
         recorder: the evidence log that the plan is recorded in before the suspect is asked, and the verdict after; None: no log.
     """
 
@@ -53,16 +56,20 @@ class ProofRequest:
     out: Path
     master: MasterSecret | None = None
     endpoint_key: str = field(default="", repr=False)
+    vault: Vault | None = field(default=None, repr=False)
     recorder: Recorder | None = None
 
 
-def proof_request(plan: Path, *, out: Path, key: Path | None, recorder: Recorder | None = None) -> ProofRequest:
-    """A request with its secrets: the master secret from a file or the environment where the plan needs one, the endpoint's token."""
+def proof_request(
+    plan: Path, *, out: Path, key: Path | None, vault_key: Path | None = None, recorder: Recorder | None = None
+) -> ProofRequest:
+    """A request with its secrets: master secret where the plan needs one, endpoint's token, vault; from files or the environment."""
     from stillwatch.app.marking import load_master
 
     derived = any(not planned.file for planned in read_plan(plan).keys)
     master = load_master(key) if derived else None
-    return ProofRequest(plan=plan, out=out, master=master, endpoint_key=suspect_key_line() or "", recorder=recorder)
+    token = suspect_key_line() or ""
+    return ProofRequest(plan=plan, out=out, master=master, endpoint_key=token, vault=load_vault(vault_key), recorder=recorder)
 
 
 def prove(request: ProofRequest, progress: Progress, *, now: datetime) -> Verdict:
@@ -82,13 +89,13 @@ def prove(request: ProofRequest, progress: Progress, *, now: datetime) -> Verdic
 
 
 def _proved(plan: Plan, sealed: Seal, request: ProofRequest, progress: Progress, *, now: datetime) -> Verdict:
-    check_plan(plan, request.plan)
+    check_plan(plan, request.plan, request.vault)
     check_pinned(plan, request.plan, sealed)
     keys = open_keys(plan, request.plan, request.master)
     planned = request.recorder.plan(plan, sealed) if request.recorder else 0
     suspect = open_suspect(plan, request.plan, key=request.endpoint_key)
     if suspect is not None:
-        measure(plan, request.plan, suspect, progress)
+        measure(plan, request.plan, suspect, progress, request.vault)
     tested = _tested(plan, request.plan, keys, progress)
     read = [*tested.inputs, *inputs_of(plan, sealed)]
     concluded = verdict(plan, sealed, tested.found, tested.ranks, unjudged=tested.unjudged, made_at=now, inputs=read, version=__version__)

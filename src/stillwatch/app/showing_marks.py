@@ -43,6 +43,8 @@ def twins_table(found: Mapping[str, Any]) -> Table:
         "ties, left out unseen": found["ties"],
         "repeats of a request, left out": found["repeated_requests"],
         "lines torn by a crash": found["torn_lines"],
+        "lines that are encrypted": found["encrypted_lines"],
+        "lines whose pair was erased": found["erased_lines"],
         "accounts": found["accounts"],
         "periods": ", ".join(found["periods"]),
         "keys": ", ".join(found["key_commitments"]),

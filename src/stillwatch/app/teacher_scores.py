@@ -15,9 +15,11 @@ from stillwatch.app.pair_files import read_pairs
 from stillwatch.app.plan_checking import folder_files
 from stillwatch.app.private_files import open_appending
 from stillwatch.app.progress import Progress
-from stillwatch.app.state import file_sha256
+from stillwatch.app.sealed_lines import plain_sha256
 from stillwatch.app.unusable import HeldBack, journal_path
+from stillwatch.app.vaulting import encrypt_file
 from stillwatch.errors import OutputError, UnreadableInputError, UsageError, naming
+from stillwatch.govern.vault import Vault
 from stillwatch.provenance.suspects import AnswerError, Suspect, SuspectError
 from stillwatch.provenance.suspects.endpoint import NO_LOG_PROBABILITIES, EndpointSuspect
 from stillwatch.provenance.suspects.folder import FolderSuspect
@@ -45,7 +47,9 @@ def teacher_digest(folder: Path | None) -> str:
     return hashlib.sha256("".join(f"{name} {digest}\n" for name, digest in folder_files(folder)).encode()).hexdigest()
 
 
-def score_pairs(pairs: Path, teacher: Suspect, out: Path, progress: Progress, *, named: str, digest: str = "") -> dict[str, Any]:
+def score_pairs(
+    pairs: Path, teacher: Suspect, out: Path, progress: Progress, *, named: str, digest: str = "", vault: Vault | None = None
+) -> dict[str, Any]:
     """Write `out`, a private file with a row for every pair: request_id, key_commitment, prompt, first, second, teacher_first,
     teacher_second.
 
@@ -59,6 +63,7 @@ def score_pairs(pairs: Path, teacher: Suspect, out: Path, progress: Progress, *,
         progress: is told of each pair.
         named: the teacher's folder, or address and model; a part by another teacher is not gone on with.
         digest: of the teacher's folder, by `teacher_digest`; a part by other weights is not gone on with.
+        vault: opens the pairs, and seals `out` before it stands; until then its part lies in plain, with mode 0600. None: both are plain.
 
     Returns what a plan needs: `pairs`, `scored`, `prompts_sha256`.
     Raises UnreadableInputError for a file without pairs, OutputError where `out` is there, SuspectError where the teacher gives nothing, or
@@ -66,7 +71,7 @@ def score_pairs(pairs: Path, teacher: Suspect, out: Path, progress: Progress, *,
     """
     if out.exists():
         raise OutputError(f"{out} is there already and is never overwritten; name another file, or move it away yourself")
-    given = read_pairs(pairs)
+    given = read_pairs(pairs, vault)
     if not given.pairs:
         raise UnreadableInputError(f"{pairs} holds no pair, so there is nothing to score; name the file that the gateway appends to")
     part = out.with_name(out.name + ".part")
@@ -74,12 +79,14 @@ def score_pairs(pairs: Path, teacher: Suspect, out: Path, progress: Progress, *,
     progress.begin("score", len(given.pairs))
     start = time.perf_counter()
     _fill(part, given.pairs, teacher, progress, named)
+    scored = _scores(part, vault) + sum(pair.tie for pair in given.pairs)
+    if vault is not None:
+        encrypt_file(part, vault)
     part.replace(out)
     for beside in (bond_path(part), journal_path(part)):
         beside.unlink(missing_ok=True)
     progress.end(len(given.pairs), time.perf_counter() - start, resumed=False)
-    ties = sum(pair.tie for pair in given.pairs)
-    return {"pairs": len(given.pairs), "scored": _scores(out) + ties, "prompts_sha256": file_sha256(out)}
+    return {"pairs": len(given.pairs), "scored": scored, "prompts_sha256": plain_sha256(out, vault)}
 
 
 def _fill(part: Path, pairs: Sequence[TwinPair], teacher: Suspect, progress: Progress, named: str) -> None:
@@ -104,9 +111,9 @@ def _fill(part: Path, pairs: Sequence[TwinPair], teacher: Suspect, progress: Pro
         os.fsync(file.fileno())
 
 
-def _scores(part: Path) -> int:
+def _scores(part: Path, vault: Vault | None = None) -> int:
     """How many pairs that the teacher was asked have its scores."""
-    return sum(row["teacher_first"] is not None and row["first"] != row["second"] for row in rows_of(part))
+    return sum(row["teacher_first"] is not None and row["first"] != row["second"] for row in rows_of(part, vault))
 
 
 def _advice(reason: str, scored: int) -> str:

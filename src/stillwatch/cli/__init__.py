@@ -14,6 +14,7 @@ import typer
 
 from stillwatch import __version__
 from stillwatch.cli.case import case
+from stillwatch.cli.govern import govern
 from stillwatch.cli.log import log as log_commands
 from stillwatch.cli.mark import mark
 from stillwatch.cli.output import new_console, print_json
@@ -51,6 +52,7 @@ app = typer.Typer(
 app.add_typer(mark, name="mark")
 app.add_typer(log_commands, name="log")
 app.add_typer(case, name="case")
+app.add_typer(govern, name="govern")
 app.command()(prove)
 app.command()(screen)
 app.command()(export)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stillwatch.cli.output import new_console, print_json, print_whole
-from stillwatch.cli.running import progress, recorder_of, stoppable
+from stillwatch.cli.running import VaultKey, progress, recorder_of, stoppable
 
 mark = typer.Typer(
     help="Mark what is served, so that training on it can be proved: keys, twins, canaries and watermark configuration.",
@@ -198,6 +198,7 @@ def twins(
     key: Annotated[
         Path | None, typer.Option("--key", help="Master secret, to check that every pair is its own; the coin stays unseen.")
     ] = None,
+    vault_key: VaultKey = None,
     as_json: Json = False,
 ) -> None:
     """Check a pairs file: its chain, ties, repeated requests, and, with a key, that every pair is the key's own.
@@ -205,8 +206,9 @@ def twins(
     Nothing here looks at which answer was served, so that it may be run at any time. The head fixes every line before it: publish it.
     """
     from stillwatch.app.marking import check_twins, load_master
+    from stillwatch.app.vaulting import load_vault
 
-    found = check_twins(pairs, None if key is None else load_master(key))
+    found = check_twins(pairs, None if key is None else load_master(key), load_vault(vault_key))
     if as_json:
         print_json(found)
         return
@@ -222,13 +224,15 @@ def score(
     folder: Annotated[Path | None, typer.Option(help="The model that answered, as a Hugging Face folder on disk.")] = None,
     url: Annotated[str, typer.Option(help="Its OpenAI-compatible endpoint up to and with /v1, in place of --folder.")] = "",
     model: Annotated[str, typer.Option(help="Name of the model that the endpoint is asked for.")] = "",
+    vault_key: VaultKey = None,
     as_json: Json = False,
 ) -> None:
     """Write what the model that answered itself gives to both answers of every pair: the prompts of a twin test.
 
     The difference of these scores is taken off the suspect's, so that fewer pairs prove as much. The coin is not looked at. The file holds
-    withheld answers and has mode 0600; its sha256 goes into the plan. The endpoint must echo log-probabilities of a prompt;
-    STILLWATCH_TEACHER_KEY holds its bearer token. An interrupted run goes on where it stopped.
+    withheld answers, has mode 0600 and is encrypted where there is a key of the vault, once it is whole; its sha256 in plain goes into the
+    plan. The endpoint must echo log-probabilities of a prompt; STILLWATCH_TEACHER_KEY holds its bearer token. An interrupted run goes on
+    where it stopped.
 
     \b
     stillwatch mark score pairs.jsonl --folder teacher --out twins.jsonl
@@ -236,10 +240,12 @@ def score(
     # loading the program's own parts takes a moment in which it may be interrupted too
     with stoppable(_INTERRUPTED):
         from stillwatch.app.teacher_scores import open_teacher, score_pairs, teacher_digest
+        from stillwatch.app.vaulting import load_vault
 
         with progress(quiet=as_json) as shown:
             teacher, named = open_teacher(folder, url, model)
-            written = score_pairs(pairs, teacher, out, shown, named=named, digest=teacher_digest(folder))
+            given = {"named": named, "digest": teacher_digest(folder)}
+            written = score_pairs(pairs, teacher, out, shown, vault=load_vault(vault_key), **given)
     _print_written(out, written, as_json=as_json)
 
 

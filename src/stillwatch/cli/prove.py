@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stillwatch.cli.output import new_console, print_json
-from stillwatch.cli.running import progress, recorder_of, stoppable
+from stillwatch.cli.running import VaultKey, progress, recorder_of, stoppable
 
 if TYPE_CHECKING:
     from stillwatch.app.recording import Recorder
@@ -27,6 +27,7 @@ def prove(
         Path | None,
         typer.Option("--key", help="Master secret, for keys that the plan derives; default: the variable STILLWATCH_MASTER_KEY."),
     ] = None,
+    vault_key: VaultKey = None,
     log: Annotated[
         Path | None, typer.Option("--log", help="Evidence log: the plan is recorded before the suspect is asked, the verdict after.")
     ] = None,
@@ -49,7 +50,7 @@ def prove(
     recorder = recorder_of(log, log_key)
     if seal:
         with stoppable(_NOT_SEALED):
-            _seal(plan, recorder, as_json=as_json)
+            _seal(plan, recorder, vault_key, as_json=as_json)
         return
     # loading the program's own parts takes a moment in which it may be interrupted too
     with stoppable(_INTERRUPTED):
@@ -57,14 +58,16 @@ def prove(
         from stillwatch.app.proving import prove as run
 
         with progress(quiet=as_json) as shown:
-            verdict = run(proof_request(plan, out=out, key=key, recorder=recorder), shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
+            request = proof_request(plan, out=out, key=key, vault_key=vault_key, recorder=recorder)
+            verdict = run(request, shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
     _print(verdict, out, as_json=as_json)
 
 
-def _seal(plan: Path, recorder: Recorder | None, *, as_json: bool) -> None:
+def _seal(plan: Path, recorder: Recorder | None, vault_key: Path | None, *, as_json: bool) -> None:
     from stillwatch.app.plan_files import read_plan, seal_path, seal_plan
+    from stillwatch.app.vaulting import load_vault
 
-    sealed = seal_plan(plan, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
+    sealed = seal_plan(plan, now=datetime.now(UTC), vault=load_vault(vault_key))  # noqa: TID251 - the face may ask the clock
     if recorder is not None:
         recorder.plan(read_plan(plan), sealed)
     if as_json:

@@ -6,7 +6,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from stillwatch.cli.output import new_console
 from stillwatch.errors import StoppedError, UsageError
@@ -16,6 +18,13 @@ if TYPE_CHECKING:
 
 FAILED, WRONG_USAGE, FOUND, INTERRUPTED = 1, 2, 3, 130
 """Exit statuses; 0: done, whatever was found."""
+
+VaultKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--vault-key", help="Key file of the vault, for private files that are encrypted; default: the variable STILLWATCH_VAULT_KEY."
+    ),
+]
 
 STOPPED_WORDS = "interrupted; what was finished is kept: run the same command with --resume to go on"
 
