@@ -109,7 +109,7 @@ def command_tables() -> str:
     for name, command in _leaves("", typer.main.get_command(app)):
         about = (command.help or "").split("\f")[0].split("\b")[0].strip()
         parts.append(f"\n## stillwatch {name}\n\n{about}\n")
-        rows = [_parameter(parameter) for parameter in command.params]
+        rows = [_parameter(parameter) for parameter in command.params if not getattr(parameter, "hidden", False)]
         if rows:
             parts.append("\n" + table(("argument or option", "default", "meaning"), rows))
     return "".join(parts)
@@ -145,6 +145,20 @@ def case_reasons() -> str:
     )
 
 
+def control_tables() -> str:
+    """The map of controls, by source."""
+    from stillwatch.govern.controls import control_map
+
+    found = control_map()
+    parts: list[str] = []
+    for source in dict.fromkeys(control.source for control in found):
+        own = [control for control in found if control.source == source]
+        rows = [(each.id, each.about, ", ".join(f"`{name}`" for name in each.commands), each.shows, each.duty) for each in own]
+        head = ("id", "asks for", "command", "what it shows", "what remains yours")
+        parts.append(f"\n## {source}\n\nIdentifiers: {own[0].checked}.\n\n" + table(head, rows))
+    return "".join(parts)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "exchanges": lambda: column_table([column for column in EXCHANGES.columns if not column.name.endswith("_text")]),
     "sketches": lambda: column_table(SKETCH_COLUMNS),
@@ -167,6 +181,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "features": feature_table,
     "signals": signal_tables,
     "commands": command_tables,
+    "controls": control_tables,
 }
 """What each generated part holds."""
 

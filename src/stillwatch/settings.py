@@ -92,3 +92,8 @@ def case_store_address() -> str | None:
 def vault_key_lines() -> str | None:
     """What STILLWATCH_VAULT_KEY holds: the lines of a vault's key file; None where it is not set. A secret."""
     return os.environ.get("STILLWATCH_VAULT_KEY") or None
+
+
+def governance_file() -> str | None:
+    """What STILLWATCH_GOVERNANCE holds: the path of a governance file; None where it is not set."""
+    return os.environ.get("STILLWATCH_GOVERNANCE") or None

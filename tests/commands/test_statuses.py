@@ -339,3 +339,9 @@ def test_what_a_scan_left_aside_and_whom_the_accounts_table_knows_is_said_everyw
     told = json.loads(capsys.readouterr().out)
     assert [file["path"] for file in told["left_aside"]] == ["logs/torn.parquet", "logs/notes.md"]
     assert any("torn.parquet" in note for note in told["notes"])
+
+
+def test_the_old_spelling_of_the_served_log_says_the_new_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["screen", str(tmp_path), "--log", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "the served log of screen is now --served" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from stillwatch.app.opening import exhibit_texts
 from stillwatch.cli import main
 from stillwatch.report import read_findings
 
@@ -119,8 +120,10 @@ def test_no_piece_of_a_shared_secret_becomes_a_subject_s_label(hostile: Hostile)
 
 
 def test_the_exhibits_show_that_there_was_a_secret(hostile: Hostile) -> None:
-    exhibits = [exhibit for finding in read_findings(hostile.folder / "findings.jsonl") for exhibit in finding.exhibits]
-    assert any("[secret:" in exhibit.prompt for exhibit in exhibits)
+    findings = read_findings(hostile.folder / "findings.jsonl")
+    opened = [exhibit for finding in findings for exhibit in exhibit_texts(hostile.folder, finding.uid, None)]
+    assert any("[secret:" in exhibit.prompt for exhibit in opened)
+    assert all("masked]" in exhibit.prompt for finding in findings for exhibit in finding.exhibits)
 
 
 def test_markup_stands_in_the_page_only_escaped(hostile: Hostile) -> None:

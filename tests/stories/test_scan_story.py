@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 
 FILES = {
     "report.html", "findings.jsonl", "entities.parquet", "members.parquet", "links.parquet", "features.parquet",
+    "exhibits.jsonl",
     "quarantine.jsonl", "run.json", "subjects.json", "exchanges",
 }  # fmt: skip
 
@@ -231,6 +232,22 @@ def test_explain_names_the_known_entities_when_asked_for_another(scanned: Any, c
     said = capsys.readouterr()
     assert scanned.report.findings[0].entity_id in said.err
     assert said.out == ""
+
+
+def test_the_text_of_exhibits_stands_in_one_private_file_alone(scanned: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = scanned.folder / "exhibits.jsonl"
+    assert texts.stat().st_mode & 0o077 == 0
+    shown = [
+        text[:200] for finding in scanned.report.findings for exhibit in finding.exhibits for text in (exhibit.prompt, exhibit.response)
+    ]
+    pieces = [json.dumps(text[:60])[1:-1].encode() for text in shown if len(text) > 60]
+    assert len(pieces) > 3
+    assert all(piece in texts.read_bytes() for piece in pieces)
+    for path in _files(scanned.folder):
+        if path != texts:
+            assert not [piece for piece in pieces if piece in path.read_bytes()], path.name
+    assert main(["explain", str(scanned.folder), scanned.report.findings[0].entity_id]) == 0
+    assert "characters, masked]" in capsys.readouterr().out
 
 
 def test_explain_shows_an_account_s_name_as_text(scanned: Any, capsys: pytest.CaptureFixture[str]) -> None:

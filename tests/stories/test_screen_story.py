@@ -83,7 +83,7 @@ def _lines(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def _arguments(world: Path, out: Path, *more: str) -> list[str]:
     key = ["--mark", "gumbel", "--mark", "green-list", "--period", PERIOD, "--key", str(world / "master.key")]
-    return ["screen", str(world / "corpus"), "--log", str(world / "log"), *key, "--out", str(out), "--json", *more]
+    return ["screen", str(world / "corpus"), "--served", str(world / "log"), *key, "--out", str(out), "--json", *more]
 
 
 @pytest.fixture(scope="module")

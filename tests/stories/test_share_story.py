@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from sigma.collection import SigmaCollection
 
 from stillwatch.app.marking import make_master
 from stillwatch.cli import main
+from stillwatch.ledger.reading import LogReader
+from stillwatch.records.evidence import ACTS, record_of
 from stillwatch.records.findings import Report
 from stillwatch.report import run_from_json, write_findings
 from stillwatch.simulate import HONEST_SHARES, CampaignSettings, Kind, LogFormat, Simulated, Tactic, WorldSettings, simulate
@@ -280,3 +283,55 @@ def test_what_was_killed_can_be_run_again(
         assert main([*arguments, str(out)]) == 130
     assert any((killed / ".work").iterdir())
     assert main([*arguments, str(killed)]) == 0
+
+
+def _logged(folder: Path) -> list[str]:
+    assert main(["log", "init", str(folder / "log"), "--origin", "example.com/share", "--key", str(folder / "log.key"), "--json"]) == 0
+    return ["--log", str(folder / "log"), "--log-key", str(folder / "log.key")]
+
+
+def _recorded(folder: Path, kind: str) -> list[Any]:
+    reader = LogReader(folder / "log")
+    with reader.contents() as contents:
+        held = {index: json.loads(content) for index, _, content in contents.openings(0, reader.size)}
+    return [record_of(ACTS[entry.kind], held[index], "x") for index, entry in reader.entries() if entry.kind == kind]
+
+
+def test_what_leaves_and_what_is_matched_is_recorded(
+    result: Path, exported: Path, provider: Simulated, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logged = _logged(tmp_path)
+    named = ["--recipient", "second-models", "--key", str(keys / "own.key"), "--format", "csv", "--out", str(tmp_path / "csv")]
+    assert main(["export", str(result), *named, *logged]) == 2
+    assert "--as NAME" in capsys.readouterr().err
+    assert not (tmp_path / "csv").exists()
+    assert main(["export", str(result), *named, *logged, "--as", "ann", "--why", "case 7"]) == 0
+    (left,) = _recorded(tmp_path, "export")
+    assert (left.by, left.to, left.why, left.form) == ("ann", "second-models", "case 7", "csv")
+    assert {file.name: file.sha256 for file in left.files} == json.loads((tmp_path / "csv" / "export.json").read_text("utf-8"))["files"]
+    shared = ["--shared-key", str(keys / "shared.key"), "--out", str(tmp_path / "matched")]
+    assert main(["match", str(exported / "profile.json"), str(provider.logs), *shared, *logged]) == 0
+    (matched,) = _recorded(tmp_path, "match_run")
+    assert matched.profile_sha256 == hashlib.sha256((exported / "profile.json").read_bytes()).hexdigest()
+    assert matched.rows_in == sum(file.rows for file in matched.inputs) > 0
+    assert set(matched.groups.values()) == {"rare"}
+    assert {file.name for file in matched.results} == {"match.json", "accounts.csv", "quarantine.jsonl"}
+
+
+def test_a_scan_that_is_too_small_for_sigma_is_exported_in_the_other_formats(
+    result: Path, keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = _export(result, tmp_path / "out", keys)
+    monkeypatch.setattr("stillwatch.share.thresholds.FEWEST_DAYS", 1_000_000)
+    capsys.readouterr()
+    assert _export(result, out, keys) == out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Not written: sigma: the threshold of requests, in days of ordinary accounts, needs at least" in said
+    manifest = json.loads((out / "export.json").read_text("utf-8"))
+    assert set(manifest["not_written"]) == {"sigma"}
+    assert manifest["formats"] == [name for name in FORMATS if name != "sigma"]
+    assert {path.name for path in out.iterdir()} == {*manifest["files"], "export.json"}
+    assert not any("sigma" in name for name in manifest["files"])
+    alone = ["--format", "sigma", "--recipient", "x", "--key", str(keys / "own.key"), "--out", str(tmp_path / "alone")]
+    assert main(["export", str(result), *alone]) == 1
+    assert "needs at least 1000000 samples" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from stillwatch.app.describing import account_features, accounts_table, shared_t
 from stillwatch.app.judging import Described, judge_all
 from stillwatch.app.keeping import OUTCOME, Outcome
 from stillwatch.app.noting import Beforehand
+from stillwatch.app.opening import write_exhibits
 from stillwatch.app.request import ScanRequest
 from stillwatch.app.stages import Stages
 from stillwatch.app.state import EXCHANGES, WORK, remove_folder, write_text
@@ -24,6 +25,7 @@ from stillwatch.app.suppressing import with_suppressions
 from stillwatch.app.writing import write_arrow, write_subjects
 from stillwatch.engines.base import Engine
 from stillwatch.errors import naming
+from stillwatch.govern.access import masked_findings
 from stillwatch.ingest import IngestResult
 from stillwatch.records.findings import Report, Run
 from stillwatch.report import render_html, run_to_json, write_findings
@@ -101,8 +103,11 @@ def _finish(request: ScanRequest, described: Described, outcome: Outcome, stages
         _copy(work / "quarantine.jsonl", out / "quarantine.jsonl")
         write_subjects(out, described.labels)
         report = Report(run=record(), findings=outcome.findings)
-        write_findings(out / "findings.jsonl", report)
-        write_text(out / "report.html", render_html(report))
+        # text is masked in whatever is passed around; a case opens it from a private file, and that is recorded
+        masked = Report(run=report.run, findings=masked_findings(report.findings))
+        write_exhibits(out, report.findings, request.vault)
+        write_findings(out / "findings.jsonl", masked)
+        write_text(out / "report.html", render_html(masked))
         return report, len(outcome.findings)
 
     report = stages.run("report", len(outcome.findings), write)

@@ -13,6 +13,9 @@ from stillwatch import __version__
 from stillwatch.app.log_keys import load_signers, make_signers
 from stillwatch.app.recording import act, writing
 from stillwatch.errors import OutputError, UnreadableInputError, UsageError
+from stillwatch.govern.approvals import Recorded
+from stillwatch.govern.policy import DataClass
+from stillwatch.govern.retention import Holds, holds_of
 from stillwatch.ledger.canonical import read_canonical
 from stillwatch.ledger.entries import LARGEST_CONTENT, MOST_CONCERNED
 from stillwatch.ledger.notes import VerifierKey, check_name
@@ -28,10 +31,14 @@ OWN_COMMANDS = {
     "hold": "log hold",
     "release": "log release",
     "key_rotation": "log rotate-key",
+    "approval_request": "govern suspend request",
+    "approval": "govern approve",
+    "suspension_lift": "govern suspend lift",
+    "disposal": "govern retain",
 }
 """Kinds that are recorded by a command of their own, because something is done with them."""
 
-LASTING = frozenset(OWN_COMMANDS)
+LASTING = frozenset({"log_start", "erasure", "hold", "release", "key_rotation", "disposal"})
 """Kinds whose contents are not erased: they say what was erased, held, or signed by whom, and hold no text of exchanges."""
 
 
@@ -41,6 +48,14 @@ class Who:
 
     by: str
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a hold keeps beside records that it names: whatever is held about accounts, and whole classes of data."""
+
+    accounts: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 def start_log(folder: Path, origin: str, key: Path, *, ml_dsa: bool, purpose: str, now: datetime) -> dict[str, Any]:
@@ -139,13 +154,20 @@ def before(folder: Path, moment: datetime, kinds: Sequence[str], keys: Sequence[
         return [index for index, _, _ in contents.openings(0, reader.size) if index in old]
 
 
-def hold(folder: Path, indexes: Sequence[int], who: Who, key: Path | None, *, until: str | None, now: datetime) -> dict[str, Any]:
-    """Protect contents from erasure; none named: all."""
-    record = Hold(by=_said(who.by, "--by"), why=_said(who.why, "--why"), until=until)
+def hold(
+    folder: Path, indexes: Sequence[int], who: Who, key: Path | None, *, until: str | None, now: datetime, scope: Scope | None = None
+) -> dict[str, Any]:
+    """Protect contents from erasure, and whatever the scope names; neither named: all."""
+    scope = scope or Scope()
+    if unknown := sorted(set(scope.classes) - {each.value for each in DataClass}):
+        raise UsageError(f"--class is {unknown[0]!r}; it takes one of {', '.join(DataClass)}")
+    who_and_why = {"by": _said(who.by, "--by"), "why": _said(who.why, "--why")}
+    record = Hold(**who_and_why, until=until, accounts=scope.accounts, classes=scope.classes)
     parts = [tuple(indexes[start : start + MOST_CONCERNED]) for start in range(0, len(indexes), MOST_CONCERNED)] or [()]
     with writing(folder, load_signers(key)) as writer:
         first = writer.append([act(record, concerns=part) for part in parts], at=now)
-    return {"held": len(indexes) or "all", "recorded_in": list(range(first, first + len(parts)))}
+    held = {"accounts": len(scope.accounts), "classes": list(scope.classes)} if scope.accounts or scope.classes else len(indexes) or "all"
+    return {"held": held, "recorded_in": list(range(first, first + len(parts)))}
 
 
 def release(folder: Path, hold_index: int, who: Who, key: Path | None, *, now: datetime) -> dict[str, Any]:
@@ -172,6 +194,21 @@ def holds(reader: LogReader) -> dict[int, frozenset[int]]:
     return active
 
 
+def scoped_holds(reader: LogReader) -> Holds:
+    """The holds that stand, with what each keeps."""
+    found: list[Recorded] = []
+    standing = holds(reader)
+    for index, entry in reader.entries(("hold", "release")):
+        held = opening(reader, index)
+        if held is None and index not in standing:
+            continue
+        if held is None:
+            raise BrokenLogError(f"the content of record {index}, a {entry.kind}, is gone; restore the log from a copy")
+        record = record_of(ACTS[entry.kind], held[1], f"record {index}")
+        found.append(Recorded(index=index, at=datetime.fromisoformat(entry.at), record=record, concerns=entry.concerns))
+    return holds_of(found)
+
+
 def rotate(folder: Path, key: Path | None, new_key: Path, who: Who, *, ml_dsa: bool, now: datetime) -> dict[str, Any]:
     """A new key for the log, made in a new file, announced in the log and signed by the old and the new key."""
     signers = load_signers(key)
@@ -192,13 +229,16 @@ def recover(folder: Path, signers: Sequence[NoteSigner] | None = None) -> dict[s
 def _check_erasable(reader: LogReader, wanted: Sequence[int]) -> None:
     if wanted[-1] >= reader.size:
         raise LedgerError(f"record {wanted[-1]} is not in a log of {reader.size} records; name those that are")
-    for hold_index, protected in holds(reader).items():
-        if held := [index for index in wanted if not protected or index in protected]:
-            raise HeldError(
-                f"record {held[0]} is held by record {hold_index}; nothing was erased; release the hold first, where that is lawful"
-            )
+    standing = scoped_holds(reader)
+    present: set[int] = set()
     with reader.contents() as contents:
-        present = {found for index in wanted for found, _, _ in contents.openings(index, index + 1)}
+        for index in wanted:
+            for found, _, content in contents.openings(index, index + 1):
+                present.add(found)
+                if (held_by := standing.on_record(index, read_canonical(content))) is not None:
+                    raise HeldError(
+                        f"record {index} is held by record {held_by}; nothing was erased; release the hold first, where that is lawful"
+                    )
     if gone := [index for index in wanted if index not in present]:
         raise LedgerError(f"the content of record {gone[0]} is gone already; nothing was erased; leave it out")
     for index in wanted:

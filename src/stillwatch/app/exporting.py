@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from stillwatch.app.progress import Progress
 from stillwatch.app.stages import staged
 from stillwatch.app.state import EXCHANGES, WORK, is_of, refuse_strangers, remove_folder, write_text
 from stillwatch.engines.duckdb import DuckEngine
-from stillwatch.errors import UnreadableInputError, naming
+from stillwatch.errors import TooFewSamplesError, UnreadableInputError, naming
 from stillwatch.records.findings import Finding, Run
 from stillwatch.records.tables import EXCHANGES as EXCHANGE_COLUMNS
 from stillwatch.report import incident_finding, ocsf_finding, read_findings
@@ -40,6 +40,7 @@ NAMED = frozenset({"ocsf", "stix", "misp", "csv", "sigma"})
 """Formats that name accounts or findings, so that it must be said under which names."""
 
 MANIFEST = "export.json"
+SIGMA = "sigma-rules.yml"
 _MEASURED = frozenset({"stix", "misp", "sigma", "profile"})
 _NAMES_NONE = "No account is named."
 
@@ -73,18 +74,22 @@ class ExportRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What the formats are made of."""
+    """What the formats are made of; `not_written`: formats that cannot be made of this scan, each with the reason."""
 
     run: Run
     findings: tuple[Finding, ...]
     rows: tuple[Mapping[str, Any], ...]
     limits: Mapping[str, int]
+    not_written: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def export(request: ExportRequest, progress: Progress) -> dict[str, Any]:
     """Write the files, the manifest last of all; the manifest is given back. The same input gives the same bytes.
 
-    Raises UsageError for a folder that holds no scan, UnreadableInputError for one that is not whole, OutputError for files of others.
+    A format that this scan is too small for is left out where there are others, and the manifest says why.
+
+    Raises UsageError for a folder that holds no scan, UnreadableInputError for one that is not whole, OutputError for files of others,
+    TooFewSamplesError where the scan is too small for the only format.
     """
     run = read_run(request.folder)
     findings = read_findings(request.folder / "findings.jsonl")
@@ -112,9 +117,24 @@ def _measured(request: ExportRequest, run: Run, findings: Sequence[Finding], wor
         exchanges = engine.read([folder])
         rows = [row for part in engine.arrows(carried(exchanges, _members(engine, findings), run.accounts)) for row in part.to_pylist()]
         tell(run.rows_out)
-        limits = _limits(engine, exchanges, findings, run) if "sigma" in request.formats else {}
+        limits, not_written = _limits_or_reason(request, engine, exchanges, findings, run)
     order = [name for name in CARRIED if name not in ("accounts", "exchanges")]
-    return _Known(run=run, findings=tuple(findings), rows=tuple(sorted(rows, key=lambda row: [row[name] for name in order])), limits=limits)
+    ordered = tuple(sorted(rows, key=lambda row: [row[name] for name in order]))
+    return _Known(run=run, findings=tuple(findings), rows=ordered, limits=limits, not_written=not_written)
+
+
+def _limits_or_reason(
+    request: ExportRequest, engine: DuckEngine, exchanges: Any, findings: Sequence[Finding], run: Run
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Thresholds of Sigma's rules, and why there are none where other formats are still to be written."""
+    if "sigma" not in request.formats:
+        return {}, {}
+    try:
+        return _limits(engine, exchanges, findings, run), {}
+    except TooFewSamplesError as error:
+        if set(request.formats) == {"sigma"}:
+            raise
+        return {}, {"sigma": str(error)}
 
 
 def _members(engine: DuckEngine, findings: Sequence[Finding]) -> Any:
@@ -137,7 +157,7 @@ def _texts(request: ExportRequest, known: _Known) -> dict[str, str]:
     claims = _claims(request, known)
     given: dict[str, Any] = {"producer": request.producer, "tlp": request.tlp}
     voiced: dict[str, Any] = {**given, "in_house": request.names is not None and request.names.in_house}
-    for name in dict.fromkeys(request.formats):
+    for name in dict.fromkeys(name for name in request.formats if name not in known.not_written):
         if name == "ocsf":
             files |= _ocsf(claims, known.run)
         elif name == "stix":
@@ -146,7 +166,7 @@ def _texts(request: ExportRequest, known: _Known) -> dict[str, str]:
             files["misp-event.json"] = misp_event(claims, known.run, **voiced)
             files["misp-object-template.json"] = json.dumps(misp_template(), indent=1) + "\n"
         elif name == "sigma":
-            files["sigma-rules.yml"] = sigma_rules(claims, known.run, known.limits, **given)
+            files[SIGMA] = sigma_rules(claims, known.run, known.limits, **given)
         elif name == "csv":
             files |= finding_tables([claim.finding for claim in claims])
         elif request.hashing is not None:
@@ -188,11 +208,15 @@ def _written(request: ExportRequest, known: _Known, files: Mapping[str, str]) ->
         "tlp": request.tlp,
         "recipient": request.recipient,
         "names": _NAMES_NONE if names is None else IN_HOUSE if names.in_house else UNDER_NAMES,
+        "formats": [name for name in dict.fromkeys(request.formats) if name not in known.not_written],
         "findings": len(known.findings),
         "thresholds": dict(known.limits),
+        "not_written": dict(known.not_written),
         "files": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(files.items())},
     }
     (request.out / MANIFEST).unlink(missing_ok=True)
+    if "sigma" in known.not_written:
+        (request.out / SIGMA).unlink(missing_ok=True)  # of an earlier export
     for name, text in files.items():
         write_text(request.out / name, text)
     write_text(request.out / MANIFEST, json.dumps(manifest, ensure_ascii=True, indent=1) + "\n")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stillwatch.app.state import EXCHANGES, PREVIOUS, RESULTS, RUN, STATE, WORK, remove_folder, run_in
+from stillwatch.app.state import EXCHANGES, EXHIBITS, PREVIOUS, RESULTS, RUN, STATE, WORK, remove_folder, run_in
 
 _MOVING = f"{PREVIOUS}.partial"
 
@@ -36,7 +36,7 @@ class Previous:
     def set_aside(self, *, exchanges: bool) -> None:
         """Take a finished result out of the way; `exchanges` says whether its exchanges go too, or stay because the new run reads them."""
         self._begun = True
-        names = [name for name in (*RESULTS, *([EXCHANGES] if exchanges else []), RUN) if (self._out / name).exists()]
+        names = [name for name in (*RESULTS, EXHIBITS, *([EXCHANGES] if exchanges else []), RUN) if (self._out / name).exists()]
         if RUN in names and run_in(self._out / RUN) is not None:
             self._moving.mkdir(mode=0o750, exist_ok=True)
             for name in names:

@@ -1,4 +1,4 @@
-"""Acts of other commands into the evidence log: scans, plans, verdicts, mark keys. It decides nothing; it says what was done."""
+"""Acts of other commands into the evidence log: scans, plans, verdicts, mark keys, exports, matches. It decides nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from stillwatch.app.log_keys import load_signers
 from stillwatch.ledger.refusals import BusyLogError
 from stillwatch.ledger.signing import NoteSigner
 from stillwatch.ledger.writing import Act, LogWriter
-from stillwatch.records.evidence import KIND_OF, FindingMade, Input, MarkKey, PlanSealed, ScanRun, VerdictReached, content_of
+from stillwatch.records.evidence import KIND_OF, Export, FindingMade, Input, MarkKey, PlanSealed, ScanRun, VerdictReached, content_of
+from stillwatch.records.governance import MatchRun
 
 PATIENCE_S = 60.0
 """How long a command that has done its work waits for another one that writes."""
@@ -108,6 +109,31 @@ class Recorder:
             version=__version__,
         )
         return self.record([reached], concerns=(planned,))
+
+    def export(self, manifest: dict[str, Any], *, by: str, why: str, concerns: tuple[int, ...] = ()) -> int:
+        """Findings that were written for a recipient; index of the record."""
+        handed = tuple(Input(name=name, sha256=digest) for name, digest in manifest["files"].items())
+        to = manifest["recipient"] or "the house itself"
+        forms = ", ".join(manifest["formats"])
+        return self.record([Export(by=by, to=to, why=why, form=forms, files=handed)], concerns=concerns)
+
+    def match(self, found: dict[str, Any], profile: Path, out: Path) -> int:
+        """A partner's profile that was matched with one's own logs; index of the record. `found`: as match.json holds it."""
+        from stillwatch.app.state import file_sha256
+
+        rows = {file["path"]: file["rows_in"] for file in found["files"]}
+        made = MatchRun(
+            version=found["version"],
+            profile_id=found["profile"]["id"],
+            producer=found["profile"]["producer"],
+            profile_sha256=file_sha256(profile),
+            inputs=tuple(Input(name=name, sha256=digest, rows=rows.get(name)) for name, digest in sorted(found["inputs"].items())),
+            rows_in=found["rows_in"],
+            quarantined=found["quarantined"],
+            groups={group["id"]: str(group["worth"]) for group in found["groups"]},
+            results=tuple(Input(name=path.name, sha256=file_sha256(path)) for path in sorted(out.iterdir()) if path.is_file()),
+        )
+        return self.record([made])
 
     def mark_keys(self, commitments: Sequence[dict[str, Any]]) -> int:
         """Commitments to secrets that will mark answers; index of the first record."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stillwatch.app.suppressing import SuppressionFile
 from stillwatch.detect.tally import Prices
+from stillwatch.govern.vault import Vault
 from stillwatch.settings import ScanSettings
 
 SHIPPED_PRICES = "shipped prices.toml"
@@ -30,6 +31,7 @@ class ScanRequest:
         settings: everything else.
         price_table: what the price table is called.
         suppressions: what closed cases decided; None: no file was given.
+        vault: that the text of exhibits is sealed with; None: it lies in plain, in a private file.
     """
 
     paths: tuple[Path, ...]
@@ -42,6 +44,7 @@ class ScanRequest:
     settings: ScanSettings
     price_table: str = SHIPPED_PRICES
     suppressions: SuppressionFile | None = None
+    vault: Vault | None = field(default=None, repr=False, compare=False)
 
     def prices_as_json(self) -> dict[str, Any]:
         """The price table as plain values, for run.json: its name, the sha256 of its values, its currency and each model's two prices."""

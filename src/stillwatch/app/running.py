@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stillwatch.app.request import SHIPPED_PRICES, ScanRequest
 from stillwatch.app.suppressing import read_suppressions
+from stillwatch.app.vaulting import load_vault
 from stillwatch.detect.tally import Prices, parse_prices, shipped_prices
 from stillwatch.errors import UsageError
 from stillwatch.settings import from_environment
@@ -24,6 +25,7 @@ def request_for(
     resume: bool,
     account_tag: str | None = None,
     suppressions: Path | None = None,
+    vault_key: Path | None = None,
 ) -> ScanRequest:
     """The request that the arguments ask for, on top of the environment's settings."""
     settings = from_environment()
@@ -39,6 +41,7 @@ def request_for(
         settings=settings if seed is None else replace(settings, seed=seed),
         price_table=SHIPPED_PRICES if prices is None else prices.name,
         suppressions=None if suppressions is None else read_suppressions(suppressions),
+        vault=load_vault(vault_key),
     )
 
 

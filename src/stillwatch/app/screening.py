@@ -169,7 +169,7 @@ def _index(
     batches = (batch for shard in read.shards for batch in shard.batches(settings.batch_rows, _LOG_COLUMNS))
     made = build_reference(folder.reference, batches, most_common=settings.most_common, least_words=settings.least_words)
     if not made.keys.size and not made.whole.size:
-        raise UnreadableInputError("the served log holds no response long enough to be compared; give a --log with response texts")
+        raise UnreadableInputError("the served log holds no response long enough to be compared; give a --served log with response texts")
     read.quarantine.replace(folder.reference / "quarantine.jsonl")
     remove_folder(work)
     screened = ScreenedLog(

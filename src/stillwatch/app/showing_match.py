@@ -22,6 +22,7 @@ _SHOWN = 15
 def export_lines(manifest: Mapping[str, Any], out: Path) -> RenderableType:
     """The files, under which names accounts stand, and the marking."""
     lines = [plain(f"{out / name}") for name in (*manifest["files"], "export.json")]
+    lines += [plain(f"Not written: {name}: {reason}. The other formats are whole.") for name, reason in manifest["not_written"].items()]
     recipient = f"For {manifest['recipient']}. " if manifest["recipient"] else ""
     return Group(*lines, plain(f"{recipient}{manifest['names']} TLP:{manifest['tlp'].upper()}. No text of a prompt is in it."))
 

@@ -26,6 +26,9 @@ PREVIOUS = ".previous"
 RUN = "run.json"
 STATE = "state.json"
 EXCHANGES = "exchanges"
+EXHIBITS = "exhibits.jsonl"
+"""The text of exhibits: private, and no result that anything else is made of."""
+
 RESULTS = (
     "report.html",
     "findings.jsonl",
@@ -275,7 +278,7 @@ def prepare_folder(out: Path, *, resume: bool) -> None:
         # what is found is about people, and the work folder holds their text
         out.mkdir(mode=0o750, parents=True, exist_ok=True)
         (out / WORK).mkdir(mode=0o700, exist_ok=True)
-        for path in (*(out / name for name in (RUN, *RESULTS)), *out.glob(".*.partial")):
+        for path in (*(out / name for name in (RUN, *RESULTS, EXHIBITS)), *out.glob(".*.partial")):
             path.unlink(missing_ok=True)
         if not resume:
             remove_folder(out / EXCHANGES)

@@ -13,13 +13,26 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from stillwatch import __version__
+from stillwatch.cli.audit import audit
 from stillwatch.cli.case import case
+from stillwatch.cli.explain import explain
 from stillwatch.cli.govern import govern
 from stillwatch.cli.log import log as log_commands
 from stillwatch.cli.mark import mark
 from stillwatch.cli.output import new_console, print_json
 from stillwatch.cli.prove import prove
-from stillwatch.cli.running import FAILED, FOUND, INTERRUPTED, STOPPED_WORDS, WRONG_USAGE, noted, progress, recorder_of, stoppable
+from stillwatch.cli.running import (
+    FAILED,
+    FOUND,
+    INTERRUPTED,
+    STOPPED_WORDS,
+    WRONG_USAGE,
+    VaultKey,
+    noted,
+    progress,
+    recorder_of,
+    stoppable,
+)
 from stillwatch.cli.screen import screen
 from stillwatch.cli.share import export, match
 from stillwatch.cli.verify import verify
@@ -58,6 +71,8 @@ app.command()(screen)
 app.command()(export)
 app.command()(match)
 app.command()(verify)
+app.command()(audit)
+app.command()(explain)
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")]
 AccountsTable = Annotated[
@@ -110,6 +125,7 @@ def scan(
     fail_on: FailOn = None,
     log: Log = None,
     log_key: LogKey = None,
+    vault_key: VaultKey = None,
     as_json: Json = False,
 ) -> None:
     """Scan a provider's logs for campaigns that harvest the model; write a report and its evidence into a folder.
@@ -130,7 +146,8 @@ def scan(
         return
     from stillwatch.app.running import request_for
 
-    given: dict[str, Any] = {"accounts": accounts, "account_tag": account_tag, "prices": prices, "suppressions": suppressions}
+    given: dict[str, Any] = {"accounts": accounts, "account_tag": account_tag, "prices": prices}
+    given |= {"suppressions": suppressions, "vault_key": vault_key}
     request = request_for(found, format=format, out=out, engine=engine, seed=seed, resume=resume, **given)
     report = _scanned(request, log, log_key, quiet=as_json)
     _print_report(report, out, as_json=as_json)
@@ -204,41 +221,6 @@ def simulate(
         print_json(counts)
         return
     new_console(stderr=False).print(f"{counts['exchanges']:,} exchanges of {counts['accounts']:,} accounts in {out}", markup=False)
-
-
-@app.command()
-def explain(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Result folder of a scan.")],
-    entity: Annotated[str, typer.Argument(help="Entity id, finding id, or an account that is a member.")],
-    exchanges: Annotated[int, typer.Option(min=0, max=1000, help="How many exchanges to list.")] = 10,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Show every signal, account, link and example; default: the first few.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Say why an entity was found: links, signals, baselines and exchanges, from the files of the result folder.
-
-    It begins with a summary and the first few of each; --all shows the rest, and --json gives everything.
-    """
-    from stillwatch.app.explaining import exchanges_of, find_finding, links_of
-    from stillwatch.report import explain_text, ocsf_finding
-
-    finding = find_finding(folder, entity)
-    links, rows = links_of(folder, finding), exchanges_of(folder, finding, exchanges)
-    if as_json:
-        from stillwatch.app.explaining import read_run
-
-        print_json({"finding": ocsf_finding(finding, read_run(folder)), "links": links, "exchanges": rows})
-        return
-    from stillwatch.app.showing import exchange_table, link_table
-
-    console = new_console(stderr=False)
-    console.print(explain_text(finding, everything=everything))
-    if everything:
-        console.print(link_table(links))
-    elif links:
-        console.print(f"{len(links):,} links of accounts stand in links.parquet; --all lists them.", markup=False)
-    console.print(exchange_table(rows))
 
 
 @app.command()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from stillwatch.cli.output import new_console, print_json
-from stillwatch.cli.running import VaultKey
+from stillwatch.cli.approvals import approve, decline, requests, suspend, text
+from stillwatch.cli.keeping import access, erase, retain
+from stillwatch.cli.running import Json, VaultKey, say
 
 govern = typer.Typer(
     name="govern",
@@ -19,7 +20,23 @@ govern = typer.Typer(
 )
 
 NewFile = Annotated[Path, typer.Option("--out", "-o", help="New file with mode 0600; an existing one is never overwritten.")]
-Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")]
+
+govern.add_typer(suspend, name="suspend")
+govern.add_typer(text, name="text")
+govern.command()(approve)
+govern.command()(decline)
+govern.command()(requests)
+govern.command()(retain)
+govern.command()(erase)
+govern.command()(access)
+
+
+@govern.command()
+def init(out: NewFile, as_json: Json = False) -> None:
+    """Write a governance file to be filled in: people and their roles, who may do what, how long each class of data is kept."""
+    from stillwatch.app.governance import write_policy
+
+    say(write_policy(out), as_json=as_json)
 
 
 @govern.command("vault-key")
@@ -50,15 +67,3 @@ def encrypt(
     vault = needed_vault(vault_key)
     for file in files:
         say(encrypt_file(file, vault), as_json=as_json)
-
-
-def say(found: dict[str, Any], *, as_json: bool) -> None:
-    """Print a summary for people or for machines."""
-    if as_json:
-        print_json(found)
-        return
-    from stillwatch.app.showing_log import summary_lines
-
-    console = new_console(stderr=False)
-    for line in summary_lines(found):
-        console.print(line, markup=False, soft_wrap=True)

@@ -248,13 +248,19 @@ def hold(
     why: Why,
     index: Annotated[list[int] | None, typer.Argument(metavar="INDEX", min=0, help="Records to protect; default: all.")] = None,
     until: Annotated[str | None, typer.Option(help="When it is to be looked at again; it ends only by `log release`.")] = None,
+    account: Annotated[list[str] | None, typer.Option(help="Hold whatever is held about this account; repeatable.")] = None,
+    data_class: Annotated[list[str] | None, typer.Option("--class", help="Hold a class of data, as retention names it.")] = None,
     log_key: LogKey = None,
     as_json: Json = False,
 ) -> None:
-    """Protect contents from erasure, as for a lawsuit, until the hold is released."""
+    """Protect contents from erasure, as for a lawsuit, until the hold is released: records, accounts or classes of data; default: all.
+
+    Retention and erasure by account keep to it outside the log too.
+    """
     from stillwatch.app import evidence_log
 
-    _print(evidence_log.hold(folder, index or [], evidence_log.Who(by=by, why=why), log_key, until=until, now=_now()), as_json=as_json)
+    who, scope = evidence_log.Who(by=by, why=why), evidence_log.Scope(accounts=tuple(account or ()), classes=tuple(data_class or ()))
+    _print(evidence_log.hold(folder, index or [], who, log_key, until=until, now=_now(), scope=scope), as_json=as_json)
 
 
 @log.command()

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 FAIL_ON = ("match", "mark", "lead")
 
 Corpus = Annotated[list[str], typer.Argument(metavar="CORPUS", help="Files, folders, quoted patterns, or datasets saved on disk.")]
-Log = Annotated[
+Served = Annotated[
     list[str] | None, typer.Option(help="Served log to compare with: files, folders or patterns as scan reads them; repeatable.")
 ]
+OldLog = Annotated[list[str] | None, typer.Option("--log", hidden=True)]
 LogFormat = Annotated[str, typer.Option(help="Reader of the served log; auto looks at each file.")]
 Marks = Annotated[list[str] | None, typer.Option(help="Watermark to test for: green-list, gumbel or vllm-gumbel; repeatable.")]
 Key = Annotated[Path | None, typer.Option(help="File of the master secret; default: the variable STILLWATCH_MASTER_KEY.")]
@@ -44,7 +45,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines
 
 def screen(
     corpus: Corpus,
-    log: Log = None,
+    served: Served = None,
     log_format: LogFormat = "auto",
     mark: Marks = None,
     key: Key = None,
@@ -60,31 +61,33 @@ def screen(
     out: Out = Path("screen-out"),
     resume: Resume = False,
     fail_on: FailOn = None,
+    log: OldLog = None,
     as_json: Json = False,
 ) -> None:
     """Screen a training corpus for another model's outputs: matches with a served log, watermarks, and leads.
 
-    Reads JSON Lines, Parquet, Arrow (datasets saved on disk) and text of any size, packed or plain. Without --log and --mark it looks for
-    leads only. It writes tables, a report and an attestation to sign; it estimates shares and gives no verdict on a single document.
-
+    Reads JSON Lines, Parquet, Arrow (datasets saved on disk) and text, packed or plain. Without --served and --mark: leads only.
+    It writes tables, a report and an attestation to sign; it estimates shares and gives no verdict on a single document.
     Exit status: 0 done, whatever was found; 1 failed; 2 wrong usage; 3 only with --fail-on; 130 interrupted.
 
     \b
-    stillwatch screen data/ --log served-logs/ --out screened
+    stillwatch screen data/ --served served-logs/ --out screened
     stillwatch screen my_dataset/ --mark green-list --period 2026-11 --tokenizer tokenizer.json
     """
-    _check_fail_on(fail_on)
+    _check(fail_on, log)
     from stillwatch.app.screen_requesting import marks_for, screen_request
     from stillwatch.screen.fields import Fields
 
     marks = marks_for(mark or [], key=key, periods=period or [], accounts=account or [], width=width, gamma=gamma)
-    given: dict[str, Any] = {"fields": Fields(text=text_column, tokens=token_column, id=id_column), "marks": marks, "tokenizer": tokenizer}
-    paths, logs = [Path(path) for path in corpus], [Path(path) for path in log or []]
-    request = screen_request(paths, out=out, log=logs, log_format=log_format, level=level, resume=resume, **given)
+    fields = Fields(text=text_column, tokens=token_column, id=id_column)
+    given: dict[str, Any] = {"fields": fields, "marks": marks, "tokenizer": tokenizer, "log_format": log_format, "resume": resume}
+    request = screen_request([*map(Path, corpus)], out=out, log=[*map(Path, served or [])], level=level, **given)
     _screened(request, fail_on, as_json=as_json)
 
 
-def _check_fail_on(fail_on: str | None) -> None:
+def _check(fail_on: str | None, log: list[str] | None) -> None:
+    if log:
+        raise UsageError("--log means the evidence log elsewhere, so the served log of screen is now --served")
     if fail_on is not None and fail_on not in FAIL_ON:
         raise UsageError(f"--fail-on is {fail_on!r}; it takes one of {', '.join(FAIL_ON)}")
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stillwatch.cli.output import new_console, print_json
-from stillwatch.cli.running import progress, stoppable
+from stillwatch.cli.running import Actor, Log, LogKey, Why, named_actor, progress, recorder_of, said, stoppable
+
+if TYPE_CHECKING:
+    from stillwatch.app.exporting import ExportRequest
+    from stillwatch.app.recording import Recorder
 
 _INTERRUPTED = "interrupted; nothing was kept: run the same command again"
 
@@ -42,33 +46,48 @@ def export(
     unkeyed: Unkeyed = False,
     producer: Annotated[str, typer.Option(help="Your name, as recipients are to read it.")] = "unnamed provider",
     tlp: Tlp = "amber",
+    log: Log = None,
+    log_key: LogKey = None,
+    actor: Actor = None,
+    why: Why = None,
     as_json: Json = False,
 ) -> None:
     """Write the findings of a scan for a partner or another tool: OCSF, STIX, MISP, Sigma, CSV, or a profile of indicators.
 
-    No text of a prompt or response leaves. Accounts, exchanges and groups get pseudonyms per recipient, unless --keep-identifiers.
-    A profile names no account at all; its fingerprints are hashed under --shared-key, and a partner matches it with stillwatch match.
+    No text of a prompt or response leaves. Accounts, exchanges and groups get pseudonyms per recipient, unless --keep-identifiers. A
+    profile names no account at all. With --log it is recorded what left, to whom, by whom (--as) and why (--why). Exit status: 0 done,
+    also where the scan was too small for Sigma and other formats were written; 1 failed, or too small for Sigma alone; 2 wrong usage.
 
     \b
     stillwatch export result --format stix --format misp --recipient acme-labs --key master.key
     stillwatch export result --format profile --shared-key partner.key --producer "Example Models"
     """
     from stillwatch.app.export_requesting import export_request
+
+    recorder = recorder_of(log, log_key)
+    who = (named_actor(actor), said(why)) if recorder else ("", "")
+    given: dict[str, Any] = {"recipient": recipient, "key": key, "shared_key": shared_key, "producer": producer, "tlp": tlp}
+    request = export_request(folder, formats=format, out=out, keep_identifiers=keep_identifiers, unkeyed=unkeyed, **given)
+    _exported(request, recorder, who, as_json=as_json)
+
+
+def _exported(request: ExportRequest, recorder: Recorder | None, who: tuple[str, str], *, as_json: bool) -> None:
+    """Write the files, record that they were, and say so."""
     from stillwatch.app.exporting import export as run
     from stillwatch.share.hashing import UNKEYED_WARNING
 
-    given: dict[str, Any] = {"recipient": recipient, "key": key, "shared_key": shared_key, "producer": producer, "tlp": tlp}
-    request = export_request(folder, formats=format, out=out, keep_identifiers=keep_identifiers, unkeyed=unkeyed, **given)
     with stoppable(_INTERRUPTED), progress(quiet=as_json) as shown:
         manifest = run(request, shown)
+        if recorder is not None:
+            shown.note(f"Recorded in {recorder.folder}: record {recorder.export(manifest, by=who[0], why=who[1])}.")
     if request.hashing is not None and request.hashing.key_id is None:
         new_console(stderr=True).print(UNKEYED_WARNING, markup=False, soft_wrap=True)
     if as_json:
-        print_json(manifest | {"folder": str(out)})
+        print_json(manifest | {"folder": str(request.out)})
         return
     from stillwatch.app.showing_match import export_lines
 
-    new_console(stderr=False).print(export_lines(manifest, out))
+    new_console(stderr=False).print(export_lines(manifest, request.out))
 
 
 def match(
@@ -77,6 +96,8 @@ def match(
     shared_key: SharedKey = None,
     format: Annotated[str, typer.Option(help="Reader of the logs; auto looks at each file.")] = "auto",  # noqa: A002
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")] = Path("match-out"),
+    log: Log = None,
+    log_key: LogKey = None,
     as_json: Json = False,
 ) -> None:
     """Say which of a partner's indicators occur in your own logs: how many exchanges, how many accounts, since when.
@@ -93,10 +114,13 @@ def match(
     from stillwatch.app.matching import MatchRequest, match_json
     from stillwatch.app.matching import match as run
 
+    recorder = recorder_of(log, log_key)
     key = shared_keyed(shared_key)
     request = MatchRequest(profile=profile, paths=tuple(Path(path) for path in logs), format=format, out=out, shared_key=key)
     with stoppable(_INTERRUPTED), progress(quiet=as_json) as shown:
         matched = run(request, shown, now=datetime.now(UTC))  # noqa: TID251 - the face may ask the clock
+        if recorder is not None:
+            shown.note(f"Recorded in {log}: record {recorder.match(match_json(matched), profile, out)}.")
     if as_json:
         print_json(match_json(matched) | {"folder": str(out)})
         return

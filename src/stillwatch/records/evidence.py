@@ -15,26 +15,10 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from stillwatch.errors import SchemaError
 from stillwatch.records.case_acts import CaseAct
 from stillwatch.records.cases import CaseExhibitMade
+from stillwatch.records.governance import GOVERNANCE_ACTS
+from stillwatch.records.inputs import Ground, Input
 
 Record = TypeVar("Record")
-
-
-class Ground(StrEnum):
-    """Why a content was erased."""
-
-    RETENTION = "retention"
-    DATA_SUBJECT = "data_subject"
-    COURT_ORDER = "court_order"
-    MISTAKE = "mistake"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
-    """A file that was read, and what it held: its name, sha256 of its bytes, and rows, where they were counted."""
-
-    name: str
-    sha256: str
-    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +186,7 @@ class View:
         by, why: who and for what.
         what: what was shown, in words or as a command.
         exchange_ids, account_ids: whose text it was.
+        case: that opened it; None: no text of exchanges was shown.
     """
 
     by: str
@@ -209,6 +194,7 @@ class View:
     what: str
     exchange_ids: tuple[str, ...] = ()
     account_ids: tuple[str, ...] = ()
+    case: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,11 +225,20 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Contents that may not be erased until the hold is released; the entry names the records, and none means all. By whom, why, until."""
+    """What may not be erased until the hold is released. The entry names records; where it names none, and no scope is given, it holds all.
+
+    Attributes:
+        by, why: who and for what.
+        until: when it is to be looked at again; it ends only by a release.
+        accounts: whatever is held about these is kept.
+        classes: of data, as retention names them, that are kept.
+    """
 
     by: str
     why: str
     until: str | None = None
+    accounts: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +273,7 @@ ACTS: Mapping[str, type[Any]] = {
     "release": Release,
     "key_rotation": KeyRotation,
     "case_exhibit": CaseExhibitMade,
+    **GOVERNANCE_ACTS,
 }
 """Kind of an entry, and the record that its content holds."""
 

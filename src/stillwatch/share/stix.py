@@ -94,7 +94,7 @@ class _Objects:
 
     def _indicators(self, claim: Claim) -> Iterator[dict[str, Any]]:
         finding = claim.finding
-        # STIX has no property for a TLS client's print, so such prints stay in the other formats
+        # STIX has no property for a TLS client's print, so no pattern can name one; the note tells them
         for kind in ("egress", "user_agent"):
             for value in claim.indicators.get(kind, ()):
                 given = {
@@ -121,7 +121,9 @@ class _Objects:
         finding = claim.finding
         given = {
             "abstract": "Ordinary explanations, and a reversible next step",
-            "content": "\n".join((CONTEXT, *(f"- {sentence}" for sentence in finding.ordinary), f"Next step: {finding.next_step}")),
+            "content": "\n".join(
+                (CONTEXT, *(f"- {sentence}" for sentence in finding.ordinary), f"Next step: {finding.next_step}", *_prints(claim))
+            ),
             "object_refs": list(refs),
         }
         return self._object("note", finding.uid, given)
@@ -154,6 +156,12 @@ class _Objects:
     def _confident(claim: Claim) -> dict[str, int]:
         told = confidence(claim.finding)
         return {} if told is None else {"confidence": told}
+
+
+def _prints(claim: Claim) -> list[str]:
+    """TLS prints in words: STIX patterns have nothing to compare them with."""
+    prints = claim.indicators.get("tls", ())
+    return [f"TLS prints that its accounts share, which no STIX pattern can name: {', '.join(prints)}"] if prints else []
 
 
 def _pattern(kind: str, value: str) -> str:

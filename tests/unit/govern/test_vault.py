@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import hashlib
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -13,7 +13,7 @@ from stillwatch.govern import vault as vaults
 from stillwatch.govern.refusals import VaultError
 from stillwatch.govern.vault import OVERHEAD, Vault, VaultKey, is_sealed, key_text, keys_of_text, sealed_under
 
-OLD, NEW = VaultKey(secrets.token_bytes(32)), VaultKey(secrets.token_bytes(32))
+OLD, NEW = (VaultKey(hashlib.sha256(name).digest()) for name in (b"old", b"new"))
 PLACE = ("case text", "C1", "7")
 
 

@@ -78,6 +78,22 @@ def test_a_bundle_is_valid_stix_for_the_validator_of_oasis(claims: Sequence[Clai
     assert any("ipv6-addr" in pattern for pattern in patterns)
 
 
+@pytest.mark.parametrize("kinds", [(), ("tls",), ("egress",)])
+def test_a_bundle_of_few_indicators_is_valid_and_says_what_it_knows(
+    claims: Sequence[Claim], report: Report, kinds: tuple[str, ...]
+) -> None:
+    values = {"egress": ("198.51.100.0/24",), "tls": ("t13d1516h2",)}
+    few = [replace(claim, indicators={kind: values[kind] for kind in kinds}) for claim in claims]
+    text = stix_bundle(few, report.run, **GIVEN)
+    options = stix2validator.ValidationOptions(version="2.1", disabled=["uuid-check", "external-source-hash"])
+    assert stix2validator.validate_string(text, options).is_valid
+    objects = json.loads(text)["objects"]
+    needed = {"campaign", "intrusion-set", "attack-pattern", "user-account", "grouping", "note", "relationship"}
+    assert needed <= {item["type"] for item in objects}
+    assert any(item["type"] == "indicator" for item in objects) is ("egress" in kinds)
+    assert any("t13d1516h2" in item["content"] for item in objects if item["type"] == "note") is ("tls" in kinds)
+
+
 def test_a_bundle_comes_back_from_the_stix_library_as_it_was(claims: Sequence[Claim], report: Report) -> None:
     text = stix_bundle(claims, report.run, **GIVEN)
     parsed = stix2.parse(text, version="2.1")
