@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stillwatch.cli.output import new_console, print_json
-from stillwatch.cli.running import VaultKey, progress, recorder_of, stoppable
+from stillwatch.cli.running import LogKey, VaultKey, progress, recorder_of, stoppable
 
 if TYPE_CHECKING:
     from stillwatch.app.recording import Recorder
     from stillwatch.records.verdicts import Verdict
+
+PlanLog = Annotated[
+    Path | None, typer.Option("--log", help="Evidence log: the plan is recorded before the suspect is asked, the verdict after.")
+]
 
 _INTERRUPTED = "interrupted; what was measured is kept: run the same command again to go on"
 _NOT_SEALED = "interrupted; where no seal stands beside the plan, run the same command again"
@@ -28,12 +32,8 @@ def prove(
         typer.Option("--key", help="Master secret, for keys that the plan derives; default: the variable STILLWATCH_MASTER_KEY."),
     ] = None,
     vault_key: VaultKey = None,
-    log: Annotated[
-        Path | None, typer.Option("--log", help="Evidence log: the plan is recorded before the suspect is asked, the verdict after.")
-    ] = None,
-    log_key: Annotated[
-        Path | None, typer.Option("--log-key", help="Its private key file; default: the variable STILLWATCH_LOG_KEY.")
-    ] = None,
+    log: PlanLog = None,
+    log_key: LogKey = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")] = False,
 ) -> None:
     """Test whether a suspect model was trained on our outputs, by a plan that was sealed before.
