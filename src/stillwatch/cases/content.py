@@ -342,9 +342,18 @@ def _dispositions(held: _Held) -> Iterator[Disposition]:
 def _summary(held: _Held) -> str:
     kinds = [claim.kind for claim in held.claims]
     findings, verdicts = len(kinds) - kinds.count("verdict"), kinds.count("verdict")
-    said = f"{findings} findings of scans and {verdicts} verdicts of proofs"
+    told = [
+        _counted_as(findings, "finding of a scan", "findings of scans"),
+        _counted_as(verdicts, "verdict of a proof", "verdicts of proofs"),
+    ]
     state = f"closed as {held.case.disposition.replace('_', ' ')}" if held.case.disposition else "open"
-    return f"A case about {said}, with {len(held.shown)} exhibits. It is {state}."
+    shown = _counted_as(len(held.shown), "exhibit", "exhibits") or "no exhibit"
+    return f"A case about {' and '.join(said for said in told if said) or 'nothing yet'}, with {shown}. It is {state}."
+
+
+def _counted_as(count: int, one: str, many: str) -> str:
+    """`1 exhibit`, `3 exhibits`; empty for none."""
+    return f"{count} {one if count == 1 else many}" if count else ""
 
 
 def _iso(at: datetime) -> str:
