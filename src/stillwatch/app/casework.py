@@ -10,14 +10,18 @@ from typing import TypeVar
 
 from sqlalchemy import select, update
 
+from stillwatch.app.governance import load_policy
 from stillwatch.app.recording import PATIENCE_S, Recorder, act, writing
+from stillwatch.app.vaulting import load_vault
+from stillwatch.cases.box import ContentBox, PlainBox
 from stillwatch.cases.opening import Place, place_of
 from stillwatch.cases.store import Acting, CaseStore, act_content, open_store
 from stillwatch.cases.tables import ActRow, CaseRow
 from stillwatch.cases.words import person
 from stillwatch.errors import StillwatchError, UsageError
+from stillwatch.govern.policy import Act
 from stillwatch.records.evidence import CaseAct
-from stillwatch.settings import actor_name, case_store_address
+from stillwatch.settings import actor_name, case_store_address, governance_file
 
 Result = TypeVar("Result")
 
@@ -46,6 +50,11 @@ class Desk:
             raise UsageError("who does this? name yourself with --as NAME, or set STILLWATCH_ACTOR")
         return Acting(by=person(name), at=self.clock().astimezone(UTC), logged=self.recorder is not None, expected=expected)
 
+    def may(self, wanted: Act, by: str) -> None:
+        """Nothing where no governance file is named, or it lets this person; else DeniedError or PersonError."""
+        if governance_file() is not None:
+            load_policy(None).check(wanted, by)
+
     def do(self, by: str | None, work: Callable[[Acting], Result], *, expected: int | None = None) -> Result:
         """Do something, and then take it into the log, with all that an interrupted command left behind."""
         acting = self.acting(by, expected=expected)
@@ -71,11 +80,17 @@ class Desk:
 @contextmanager
 def desk(given: str | None, *, clock: Callable[[], datetime], recorder: Recorder | None = None) -> Generator[Desk]:
     """The store that a command names, open while the block runs."""
-    store = open_store(store_place(given))
+    store = open_store(store_place(given), _box())
     try:
         yield Desk(store=store, clock=clock, recorder=recorder)
     finally:
         store.close()
+
+
+def _box() -> ContentBox:
+    """What contents are sealed with: the vault of STILLWATCH_VAULT_KEY where it is set."""
+    vault = load_vault(None)
+    return PlainBox() if vault is None else vault.box("case store")
 
 
 def store_place(given: str | None) -> Place:

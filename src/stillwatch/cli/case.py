@@ -18,7 +18,10 @@ from stillwatch.cli.case_work import assign, comment, done, due, link, merge, re
 from stillwatch.cli.output import new_console, print_json
 
 if TYPE_CHECKING:
+    from stillwatch.app.casework import Desk
     from stillwatch.app.sealing import SealedCase
+    from stillwatch.cases.store import Acting
+    from stillwatch.cases.tables import ExhibitRow
 
 case = typer.Typer(
     name="case",
@@ -236,17 +239,27 @@ def read(
     log: Log = None,
     log_key: LogKey = None,
 ) -> None:
-    """Show the content of an exhibit. Who looked, at what and why is recorded first."""
-    from stillwatch.app.case_exhibits import shown_text, write_content
-    from stillwatch.cases.words import case_number
-    from stillwatch.cases.working import look_at
+    """Show the content of an exhibit. Who looked, at what and why is recorded first.
 
-    row, content = act((cases, by, log, log_key), lambda desk, acting: look_at(desk.store, case_number(case), acting, exhibit, why))
+    Where STILLWATCH_GOVERNANCE names a governance file, only those whom it lets open text may.
+    """
+    from stillwatch.app.case_exhibits import shown_text, write_content
+
+    row, content = act((cases, by, log, log_key), lambda desk, acting: _read(desk, acting, case, exhibit, why))
     if out is not None:
         write_content(out, content)
         new_console(stderr=False).print(f"exhibit {exhibit}: {len(content):,} bytes in {out}", markup=False, soft_wrap=True)
         return
     sys.stdout.write(shown_text(row.label, content) + "\n")
+
+
+def _read(desk: Desk, acting: Acting, case: str, exhibit: int, why: str) -> tuple[ExhibitRow, bytes]:
+    from stillwatch.cases.words import case_number
+    from stillwatch.cases.working import look_at
+    from stillwatch.govern.policy import Act
+
+    desk.may(Act.OPEN_TEXT, acting.by)
+    return look_at(desk.store, case_number(case), acting, exhibit, why)
 
 
 @contextmanager

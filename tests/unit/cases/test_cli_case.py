@@ -17,6 +17,7 @@ from stillwatch.app.suppressing import read_suppressions
 from stillwatch.cases.reading import timeline
 from stillwatch.cases.working import comment
 from stillwatch.cli import main
+from stillwatch.govern.vault import VaultKey, key_text
 from stillwatch.records.findings import Report
 
 Run = Callable[..., Any]
@@ -157,6 +158,34 @@ def test_private_contents_are_masked_in_listings_and_read_with_a_reason(command:
     assert "the customer's own words [U+001B][31m" in shown
     last = command("timeline", "1", as_json=True)[-1]
     assert (last["act"], last["words"], last["by"]) == ("exhibit_read", "the customer asked", "ann")
+
+
+def test_contents_are_encrypted_where_there_is_a_key_and_open_with_it_alone(
+    command: Run, result: Path, cases: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STILLWATCH_VAULT_KEY", key_text(VaultKey(bytes(range(32)))))
+    new(command, result, title="Sealed in the store")
+    made = command("add", "1", "--note", "the customer's very words", "--private", as_json=True)["exhibit"]
+    assert b"very words" not in cases.read_bytes()
+    assert "very words" in command("read", "1", str(made), "--why", "to see")
+    monkeypatch.setenv("STILLWATCH_VAULT_KEY", key_text(VaultKey(bytes(range(1, 33)))))
+    assert "give the file of that key" in command("read", "1", str(made), "--why", "to see", status=1)
+    monkeypatch.delenv("STILLWATCH_VAULT_KEY")
+    assert "give the key that they need" in command("read", "1", str(made), "--why", "to see", status=1)
+
+
+def test_text_is_opened_only_by_whom_the_governance_file_lets(
+    command: Run, result: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new(command, result, title="Governed")
+    made = command("add", "1", "--note", "private words", "--private", as_json=True)["exhibit"]
+    policy = 'format = "stillwatch-governance-1"\n[people]\n"ann" = ["viewer"]\n"bob" = ["analyst"]\n'
+    (tmp_path / "governance.toml").write_text(policy)
+    monkeypatch.setenv("STILLWATCH_GOVERNANCE", str(tmp_path / "governance.toml"))
+    acts = len(command("timeline", "1", as_json=True))
+    assert "ann (viewer) may not open text" in command("read", "1", str(made), "--why", "to see", status=1)
+    assert len(command("timeline", "1", as_json=True)) == acts
+    assert "private words" in command("read", "1", str(made), "--why", "to see", by="bob")
 
 
 def test_every_act_is_a_record_of_the_log_with_its_hash(command: Run, result: Path, log: list[str]) -> None:
