@@ -131,7 +131,6 @@ def scan(
     """Scan a provider's logs for campaigns that harvest the model; write a report and its evidence into a folder.
 
     An earlier result in --out is replaced once the new one stands, and a line says so; give each run a folder of its own to keep them.
-
     Exit status: 0 done, whatever was found; 1 failed; 2 wrong usage; 3 only with --fail-on; 130 interrupted.
 
     \b
@@ -146,9 +145,8 @@ def scan(
         return
     from stillwatch.app.running import request_for
 
-    given: dict[str, Any] = {"accounts": accounts, "account_tag": account_tag, "prices": prices}
-    given |= {"suppressions": suppressions, "vault_key": vault_key}
-    request = request_for(found, format=format, out=out, engine=engine, seed=seed, resume=resume, **given)
+    given = {"accounts": accounts, "prices": prices, "suppressions": suppressions, "vault_key": vault_key}
+    request = request_for(found, account_tag=account_tag, format=format, out=out, engine=engine, seed=seed, resume=resume, **given)
     report = _scanned(request, log, log_key, quiet=as_json)
     _print_report(report, out, as_json=as_json)
     _fail_on(report, fail_on)
