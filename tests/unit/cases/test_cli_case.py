@@ -288,6 +288,7 @@ def test_a_case_is_made_of_a_verdict_with_its_numbers(command: Run, tmp_path: Pa
         headline="Shown: rival-7b was trained on marked outputs",
         sentences=("One.", "Two."),
         results=(),
+        unjudged=(),
         corroborations=(),
         inputs=(("twins.npz", "ef" * 32),),
         version="0.1.0",
