@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from campaigns.hostile import PASSED_ON, Scheme
 from stillwatch.simulate.world import Paraphrase, Tactic
 
+# campaigns of 26 a day and account last so long in the sweeps: the corpora give so many rows to campaigns, and the more to honest people
+SWEPT_DAYS = 3
+# the published campaign of 26 a day and account lasted 45 days; a shorter one makes a leaked share harder to keep low
+PLANNED_DAYS = 21
 FIXED, DEALT, REASONING = Tactic.FIXED_PROMPT, Tactic.DEALT_LIST, Tactic.REASONING_ELICITATION
 
 
@@ -42,7 +46,7 @@ def _dilution(tactic: Tactic, name: str, accounts: int = 100) -> list[Cell]:
     return [
         Cell(
             name=f"{name}-{accounts}-dilution-{share}",
-            scheme=Scheme(tactic=tactic, accounts=accounts, requests_per_day=26, dilution=share / 100),
+            scheme=Scheme(tactic=tactic, accounts=accounts, requests_per_day=26, dilution=share / 100, days=SWEPT_DAYS),
             seeds=3 if whole and share <= 50 else 1,
             sweep=((f"{name}, dilution" if whole else f"{name}, dilution of {accounts} accounts", share),),
         )
@@ -54,7 +58,7 @@ def _infrastructure(tactic: Tactic, name: str) -> list[Cell]:
     return [
         Cell(
             name=f"{name}-100-dilution-50-infrastructure-{share}",
-            scheme=Scheme(tactic=tactic, accounts=100, requests_per_day=26, dilution=0.5, infrastructure=share / 100),
+            scheme=Scheme(tactic=tactic, accounts=100, requests_per_day=26, dilution=0.5, infrastructure=share / 100, days=SWEPT_DAYS),
             sweep=((f"{name}, shared infrastructure", share),),
         )
         for share in (50, 100)
@@ -65,7 +69,7 @@ def _jitter(tactic: Tactic, name: str) -> list[Cell]:
     return [
         Cell(
             name=f"{name}-100-dilution-50-jitter-{share}",
-            scheme=Scheme(tactic=tactic, accounts=100, requests_per_day=26, dilution=0.5, jitter=share / 100),
+            scheme=Scheme(tactic=tactic, accounts=100, requests_per_day=26, dilution=0.5, jitter=share / 100, days=SWEPT_DAYS),
             sweep=((f"{name}, jitter", share),),
         )
         for share in (0, 50)
@@ -76,7 +80,7 @@ def _paraphrase() -> list[Cell]:
     return [
         Cell(
             name=f"fixed-100-dilution-50-paraphrase-{level.value}",
-            scheme=Scheme(tactic=FIXED, accounts=100, requests_per_day=26, dilution=0.5, paraphrase=level),
+            scheme=Scheme(tactic=FIXED, accounts=100, requests_per_day=26, dilution=0.5, paraphrase=level, days=SWEPT_DAYS),
             sweep=(("fixed, paraphrase", place),),
         )
         for place, level in ((1, Paraphrase.LIGHT), (2, Paraphrase.HEAVY))
@@ -86,23 +90,12 @@ def _paraphrase() -> list[Cell]:
 def _volumes() -> list[Cell]:
     """Accounts by rate, as far as the corpora go; cells that they cannot fill are told as such."""
     wanted = [
-        *((1, 5, 4), (1, 26, 4), (1, 100, 4), (10, 5, 4), (10, 26, 4), (10, 100, 4), (10, 700, 4)),
-        *(
-            (10, 700, 1),
-            (100, 5, 4),
-            (100, 100, 1),
-            (100, 100, 4),
-            (100, 700, 4),
-            (1_000, 5, 1),
-            (1_000, 5, 2),
-            (1_000, 26, 4),
-            (1_000, 100, 4),
-            (1_000, 700, 4),
-        ),
+        *((1, 5, 4), (1, 26, 3), (1, 100, 4), (1, 700, 3), (10, 5, 4), (10, 26, 3), (10, 100, 4), (10, 700, 1)),
+        *((100, 5, 4), (100, 100, 1), (500, 5, 3), (1_000, 5, 2), (1_000, 26, 3), (1_000, 100, 4), (1_000, 700, 4)),
     ]
     return [
         Cell(
-            name=f"fixed-{accounts}-rate-{rate}" + ("" if days == 4 else f"-days-{days}"),
+            name=f"fixed-{accounts}-rate-{rate}",
             scheme=Scheme(tactic=FIXED, accounts=accounts, requests_per_day=rate, days=days),
             sweep=((f"fixed, accounts at {rate} a day", accounts),),
         )
@@ -114,7 +107,7 @@ def _dealt_volumes() -> list[Cell]:
     return [
         Cell(
             name=f"dealt-{accounts}-rate-{rate}",
-            scheme=Scheme(tactic=DEALT, accounts=accounts, requests_per_day=rate),
+            scheme=Scheme(tactic=DEALT, accounts=accounts, requests_per_day=rate, days=SWEPT_DAYS),
             sweep=((f"dealt, accounts at {rate} a day", accounts),),
         )
         for accounts, rate in ((10, 26), (10, 100), (500, 5))
@@ -148,9 +141,9 @@ CELLS: tuple[Cell, ...] = (
     *_tactics(),
     Cell(
         name="fixed-500",
-        scheme=Scheme(tactic=FIXED, accounts=500, requests_per_day=5),
+        scheme=Scheme(tactic=FIXED, accounts=500, requests_per_day=26, first=4, days=15 / 26, planned=PLANNED_DAYS),
+        seeds=3,
         replay=True,
-        sweep=(("fixed, accounts at 5 a day", 500),),
     ),
     *_dilution(FIXED, "fixed", accounts=25),
     *_dilution(DEALT, "dealt", accounts=25),

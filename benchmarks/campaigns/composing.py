@@ -16,10 +16,9 @@ from stillwatch.stats.seeds import generator
 DAYS = 6
 RELEASE_DAY = 3
 RELEASE_AT = RELEASE_DAY * DAY + 9 * 3600
-PAYLOAD_SHARE = 0.65
-ORGANIC_PAYLOAD_SHARE = 0.3
-COVER_SHARE = 0.4
-PRODUCT_TEMPLATES, LATE_TEMPLATES = 30, 8
+RESERVE_SHARE = 0.4
+COVER_TEMPLATES, LATE_TEMPLATES = 40, 16
+MOST_TEMPLATES_OF_A_PRODUCT = 6
 MAIN_CORPUS = 0.8
 CLOCK_BLUR_SECONDS = 600.0
 Floats = NDArray[np.float64]
@@ -67,6 +66,11 @@ class Deck:
 
     def take(self, count: int) -> IntRows:
         """`count` rows that nobody had; raises UnfillableCellError when there are fewer."""
+        chunks = self.take_chunks(count)
+        return np.concatenate(chunks) if chunks else np.zeros(0, np.int64)
+
+    def take_chunks(self, count: int) -> list[IntRows]:
+        """The same, chunk by chunk."""
         if count > self.left:
             raise UnfillableCellError(f"{self._name} has {self.left} rows left of the {count} that are wanted; nothing is dealt twice")
         taken: list[IntRows] = []
@@ -78,7 +82,11 @@ class Deck:
                 self._chunks.append(chunk[missing:])
             missing -= len(taken[-1])
         self.left -= count
-        return np.concatenate(taken) if taken else np.zeros(0, np.int64)
+        return taken
+
+
+Decks = dict[tuple[str, bool], Deck]
+"""By corpus, and Chinese or not."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,18 +94,51 @@ class Stock:
     """The decks of one log.
 
     Attributes:
-        people: by (corpus, Chinese or not), what people write, a part of each payload corpus included.
-        payload: by Chinese or not, what campaigns send.
-        products, late, cover: a template's rows each; `late` appears at the end of the log only, `cover` hides campaigns.
-        chat_cover: by Chinese or not, conversations that hide campaigns or that a relay passes on.
+        people: what people write, a part of each payload corpus included.
+        reserve: what campaigns send, as their list, as their cover, or to pass it on; as large a part of every corpus.
+        products, late: the templates' rows of a product each; `late` appears at the end of the log only.
+        cover: a template's rows each; they hide campaigns.
     """
 
-    people: dict[tuple[str, bool], Deck]
-    payload: dict[bool, Deck]
+    people: Decks
+    reserve: Decks
     products: list[IntRows]
     late: list[IntRows]
     cover: list[IntRows]
-    chat_cover: dict[bool, Deck]
+
+
+def left(decks: Decks, *, chinese: bool) -> int:
+    """Rows of one language that nobody has yet."""
+    return sum(deck.left for key, deck in decks.items() if key[1] == chinese)
+
+
+def as_one_person(decks: Decks, count: int, draw: np.random.Generator, *, chinese: bool | None = None) -> IntRows:
+    """`count` rows as one person writes: mostly of one corpus, in one language (any, unless given); fewer when all of it is dealt."""
+    keys = [key for key, deck in decks.items() if deck.left and chinese in (None, key[1])]
+    if not keys:
+        raise UnfillableCellError("all that people wrote is dealt out")
+    sizes = np.array([decks[key].left for key in keys], dtype=float)
+    main = keys[int(draw.choice(len(keys), p=sizes / sizes.sum()))]
+    parts = [decks[main].take(min(decks[main].left, max(1, round(count * MAIN_CORPUS))))]
+    others = [key for key in keys if key != main and key[1] == main[1]]
+    for place in draw.permutation(len(others)).tolist():
+        missing = count - sum(len(part) for part in parts)
+        parts.append(decks[others[place]].take(min(decks[others[place]].left, missing)))
+    missing = count - sum(len(part) for part in parts)
+    parts.append(decks[main].take(min(decks[main].left, missing)))
+    return np.concatenate(parts)
+
+
+def as_a_list(decks: Decks, count: int, draw: np.random.Generator, *, chinese: bool) -> IntRows:
+    """`count` rows of one language over all corpora, conversation after conversation in random order."""
+    keys = [key for key in decks if key[1] == chinese]
+    if count > left(decks, chinese=chinese):
+        raise UnfillableCellError(
+            f"the payload has {left(decks, chinese=chinese)} rows left of the {count} that are wanted; nothing is dealt twice"
+        )
+    counts = draw.multivariate_hypergeometric([decks[key].left for key in keys], count) if keys else []
+    chunks = [chunk for key, wanted in zip(keys, counts, strict=True) for chunk in decks[key].take_chunks(int(wanted))]
+    return np.concatenate([chunks[place] for place in draw.permutation(len(chunks)).tolist()]) if chunks else np.zeros(0, np.int64)
 
 
 def conversations(corpora: Corpora, rows: IntRows) -> list[IntRows]:
@@ -109,47 +150,39 @@ def conversations(corpora: Corpora, rows: IntRows) -> list[IntRows]:
 
 
 def stock(corpora: Corpora, seed: int) -> Stock:
-    """The decks of one log: payload, people and cover share no row."""
+    """The decks of one log: people, campaigns, products and cover share no row."""
     draw = generator(seed, "stock")
-    chats, payload = _parted(corpora, draw)
-    order = draw.permutation(len(chats)).tolist()
-    cut = int(len(chats) * COVER_SHARE)
-    cover, people = [chats[place] for place in order[:cut]], [chats[place] for place in order[cut:]]
-    decks: dict[tuple[str, bool], list[IntRows]] = {}
-    for chunk in people:
-        decks.setdefault((str(corpora.corpus[chunk[0]]), bool(corpora.chinese[chunk[0]])), []).append(chunk)
+    sides: list[dict[tuple[str, bool], list[IntRows]]] = [{}, {}]
+    # both have a part of every corpus: otherwise the corpus alone would give a campaign away
+    for chunk in _chunks(corpora):
+        key = (str(corpora.corpus[chunk[0]]), bool(corpora.chinese[chunk[0]]))
+        sides[int(draw.random() < RESERVE_SHARE)].setdefault(key, []).append(chunk)
+    people, reserve = ({key: Deck(key[0], chunks, draw) for key, chunks in sorted(side.items())} for side in sides)
     templates = [corpora.rows([name]) for name in draw.permutation(corpora.templates()).tolist()]
-    first, second = PRODUCT_TEMPLATES, PRODUCT_TEMPLATES + LATE_TEMPLATES
+    cover, late = templates[:COVER_TEMPLATES], templates[COVER_TEMPLATES : COVER_TEMPLATES + LATE_TEMPLATES]
     return Stock(
-        people={key: Deck(f"people/{key[0]}", chunks, draw) for key, chunks in sorted(decks.items())},
-        payload={flag: Deck("payload", [payload[corpora.chinese[payload] == flag]], draw) for flag in (False, True)},
-        products=templates[:first],
-        late=templates[first:second],
-        cover=templates[second:],
-        chat_cover={
-            flag: Deck("chat cover", [chunk for chunk in cover if bool(corpora.chinese[chunk[0]]) == flag], draw) for flag in (False, True)
-        },
+        people=people,
+        reserve=reserve,
+        products=_products(templates[COVER_TEMPLATES + LATE_TEMPLATES :], draw),
+        late=_products(late, draw),
+        cover=cover,
     )
 
 
-def _parted(corpora: Corpora, draw: np.random.Generator) -> tuple[list[IntRows], IntRows]:
-    """Chunks for honest people, and shuffled rows for campaigns; both have a part of every corpus that either has.
+def _chunks(corpora: Corpora) -> list[IntRows]:
+    """What is dealt out together: single tasks, and conversations as a whole."""
+    tasks = [chunk for name in corpora.split.payload for chunk in corpora.rows([name])[:, None]]
+    return [*tasks, *conversations(corpora, corpora.rows(corpora.split.organic))]
 
-    Otherwise the corpus alone would give a campaign away: lists that are distilled do mix made tasks with what people asked.
-    """
-    chats: list[IntRows] = []
-    payload: list[IntRows] = []
-    for name in corpora.split.payload:
-        rows = draw.permutation(corpora.rows([name]))
-        cut = int(len(rows) * PAYLOAD_SHARE)
-        payload.append(rows[:cut])
-        chats.extend(rows[cut:, None])
-    for chunk in conversations(corpora, corpora.rows(corpora.split.organic)):
-        if draw.random() < ORGANIC_PAYLOAD_SHARE:
-            payload.append(chunk)
-        else:
-            chats.append(chunk)
-    return chats, draw.permutation(np.concatenate(payload)) if payload else np.zeros(0, np.int64)
+
+def _products(templates: list[IntRows], draw: np.random.Generator) -> list[IntRows]:
+    """The templates dealt to products that have one to a few of them each."""
+    products: list[IntRows] = []
+    while templates:
+        size = int(draw.integers(1, MOST_TEMPLATES_OF_A_PRODUCT + 1))
+        products.append(np.concatenate(templates[:size]))
+        templates = templates[size:]
+    return products
 
 
 @dataclass(slots=True, kw_only=True)
@@ -168,20 +201,8 @@ class Composer:
     parcels: list[Parcel] = field(default_factory=list)
 
     def people(self, count: int) -> IntRows:
-        """At least `count` rows as one person writes: mostly of one corpus, in one language; fewer when all is dealt."""
-        open_decks = {key: deck for key, deck in self.stock.people.items() if deck.left}
-        if not open_decks:
-            raise UnfillableCellError("all that people wrote is dealt out")
-        keys = list(open_decks)
-        sizes = np.array([open_decks[key].left for key in keys], dtype=float)
-        main = keys[int(self.draw.choice(len(keys), p=sizes / sizes.sum()))]
-        parts = [open_decks[main].take(min(open_decks[main].left, max(1, round(count * MAIN_CORPUS))))]
-        others = [key for key in keys if key != main and key[1] == main[1]]
-        missing = count - len(parts[0])
-        if others and missing > 0:
-            deck = open_decks[others[int(self.draw.integers(len(others)))]]
-            parts.append(deck.take(min(deck.left, missing)))
-        return np.concatenate(parts)
+        """`count` rows as one person writes; fewer when all is dealt."""
+        return as_one_person(self.stock.people, count, self.draw)
 
     def times(self, count: int, *, first: float = 0.0, last: float = float(DAYS), even: bool = False) -> Floats:
         """Sorted seconds at which one account sends `count` requests between two days, at one real user's hours.

@@ -16,9 +16,10 @@ KINDS: dict[str, str] = {
     "chat": "people with a key of their own, half of them with an instruction of their own",
     "framework": "several hundred customers of one framework, with its system prompt",
     "caching_client": "customers whose client derives the session id from the text, as a caching proxy does",
-    "product": "one template over many inputs",
+    "product": "one template, or a few of one product, over many inputs",
     "pipeline": "translation and summarisation of whole corpora",
     "evaluator": "whole test sets, the popular ones sent by several, half of them asking for a chain of thought",
+    "suite": "parts of several test sets by one evaluator, as harnesses send them, half of them asking for a chain of thought",
     "company": "a company behind one address",
     "class": "a class that works on one exercise sheet within two hours",
     "hackathon": "fresh accounts in one hall on one day, with one starter kit",
@@ -29,8 +30,12 @@ KINDS: dict[str, str] = {
     "migration": "customers who move to another key: one account stops, the next goes on",
     "late_workload": "products that appear on the last two days only",
 }
-_PER_PERSON = 11
-_SPREAD = 1.3
+# three in ten use the model every day; what a person sends is lognormal: median, sigma
+_REGULAR, _REGULARS, _CASUAL = 0.3, (65.0, 0.55), (8.0, 0.7)
+_MOST_OF_A_PERSON = 250
+_SUITES, _SETS_OF_A_SUITE = 30, 3
+_ITEMS_OF_A_SET = (100, 200, 500, 1_000)
+_LEAST_TO_MOVE = 20
 _SESSIONS_OF_TEXT = 0.04
 _POPULAR = 1_400
 
@@ -41,6 +46,7 @@ def compose_honest(composer: Composer) -> None:
         _machines,
         _late,
         _evaluators,
+        _suites,
         _migrations,
         _company,
         _class,
@@ -72,7 +78,8 @@ def _everyone(composer: Composer) -> None:
 
 
 def _size(composer: Composer) -> int:
-    return max(2, min(160, round(_PER_PERSON * composer.draw.lognormal(-(_SPREAD**2) / 2, _SPREAD))))
+    median, sigma = _REGULARS if composer.draw.random() < _REGULAR else _CASUAL
+    return max(2, min(_MOST_OF_A_PERSON, round(median * composer.draw.lognormal(0.0, sigma))))
 
 
 def _machines(composer: Composer) -> None:
@@ -108,9 +115,24 @@ def _evaluators(composer: Composer) -> None:
             parcel.turns = np.ones(len(rows), np.int64)
 
 
+def _suites(composer: Composer) -> None:
+    """Evaluators who send the first so many items of each of a few test sets, one set after the other."""
+    names = np.unique(composer.corpora.corpus[composer.corpora.rows(composer.corpora.split.evaluation)]).tolist()
+    sets = [composer.corpora.rows([name]) for name in names if ":" not in name]
+    for place in range(_SUITES if sets else 0):
+        chosen = composer.draw.permutation(len(sets))[: int(composer.draw.integers(1, _SETS_OF_A_SUITE + 1))].tolist()
+        rows = np.concatenate([sets[one][: _ITEMS_OF_A_SET[int(composer.draw.integers(len(_ITEMS_OF_A_SET)))]] for one in chosen])
+        asked = COT_SUFFIXES[int(composer.draw.integers(len(COT_SUFFIXES)))]
+        word = (lambda prompt, _, suffix=asked: f"{prompt}\n{suffix}") if place % 2 else None
+        first = float(composer.draw.integers(DAYS - 2))
+        parcel = composer.add("suite", rows, composer.times(len(rows), first=first, last=first + 3.0), word=word)
+        parcel.turns = np.ones(len(rows), np.int64)
+
+
 def _migrations(composer: Composer) -> None:
     """Four customers whose second account goes on where the first stopped, with the same template."""
-    for rows in [composer.stock.cover.pop() for _ in range(4) if composer.stock.cover]:
+    moving = [place for place, rows in enumerate(composer.stock.cover) if len(rows) >= _LEAST_TO_MOVE][:4]
+    for rows in [composer.stock.cover.pop(place) for place in reversed(moving)]:
         owner = draw_identity(composer.identities)
         day = float(composer.draw.integers(2, DAYS - 1))
         half = len(rows) // 2
@@ -196,7 +218,7 @@ def _licensed(composer: Composer) -> None:
     office = behind_one_nat(draw_identity(composer.identities))
 
     def dress(own: Identity) -> Identity:
-        return replace(office(own), plan="enterprise", declared_use="synthetic data under licence")
+        return replace(office(own), plan="enterprise", declared_use="synthetic data under licence", verification="contract")
 
     word = before(wrapper(composer.draw))
     payload = set(composer.corpora.split.payload)

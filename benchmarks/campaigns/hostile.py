@@ -9,14 +9,13 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.composing import DAYS, Composer, Floats, IntRows, Parcel, chinese_share
+from campaigns.composing import DAYS, Composer, Floats, IntRows, Parcel, as_a_list, as_one_person, chinese_share, left
 from campaigns.errors import UnfillableCellError
 from campaigns.identities import DAY, Identity, draw_identity, housed
 from campaigns.wording import ELICIT, EXTRACT, GRADE, PROBE, Bank, Instructions, instructions
 from stillwatch.simulate.world import Paraphrase, Tactic
 
 CAMPAIGN = "hidden"
-FIRST_DAY = 1
 LOCKSTEP_SPREAD_SECONDS = 20.0
 LENGTH_BLUR = 0.4
 WORDINGS = {
@@ -45,7 +44,9 @@ class Scheme:
         dilution: share of the requests that are honest traffic, 0 to 1.
         infrastructure: share of the accounts with one block, payment, sign-up burst and TLS print, 0 to 1.
         jitter: 0 sends in lockstep, 1 gives each account the hours of a real user.
-        days: how long it lasts, from the second day of the log on.
+        first: days after the log's start at which it begins.
+        days: how long it lasts in this log.
+        planned: days that it would last if it were not found, of which the log holds the first; None: as long as in this log.
     """
 
     tactic: Tactic
@@ -55,12 +56,24 @@ class Scheme:
     infrastructure: float = 0.0
     paraphrase: Paraphrase = Paraphrase.NONE
     jitter: float = 1.0
-    days: int = 4
+    first: float = 1.0
+    days: float = 4.0
+    planned: float | None = None
 
     @property
     def requests(self) -> int:
-        """Requests of one account over the campaign."""
-        return max(1, round(self.requests_per_day * min(self.days, DAYS - FIRST_DAY)))
+        """Requests of one account in this log."""
+        return max(1, round(self.requests_per_day * (self.last - self.first)))
+
+    @property
+    def last(self) -> float:
+        """Day of the log at which the campaign, or the log, ends."""
+        return min(float(DAYS), self.first + self.days)
+
+    @property
+    def harvest(self) -> float:
+        """Exchanges that the whole campaign would harvest."""
+        return self.accounts * self.requests_per_day * (1 - self.dilution) * (self.planned or self.last - self.first)
 
 
 def compose_hostile(composer: Composer, scheme: Scheme, seed: int) -> None:
@@ -84,14 +97,13 @@ def compose_hostile(composer: Composer, scheme: Scheme, seed: int) -> None:
 
 def _languages(composer: Composer, scheme: Scheme, own: int, covered: int) -> NDArray[np.bool_]:
     """Which accounts write Chinese: as many as among honest ones, as far as the rows go; an account keeps to one language."""
-    payload = composer.stock.chat_cover if scheme.tactic in PASSED_ON else composer.stock.payload
+    chinese, others = (left(composer.stock.reserve, chinese=flag) for flag in (True, False))
     wanted = round(chinese_share(composer.corpora, composer.parcels) * scheme.accounts)
     if own:
-        wanted = min(max(wanted, scheme.accounts - payload[False].left // own), payload[True].left // own)
-    if covered:
-        # sizes scatter: three standard deviations of the sum are held back
-        room = composer.stock.chat_cover[True].left
-        wanted = min(wanted, int(max(0.0, room - 3 * room**0.5) // covered))
+        wanted = max(wanted, scheme.accounts - others // own)
+    # sizes of covers scatter: three standard deviations of the sum are held back
+    room = chinese - 3 * chinese**0.5 if covered else chinese
+    wanted = min(wanted, int(max(0.0, room) // (own + covered)))
     return composer.draw.permutation(np.arange(scheme.accounts) < wanted)
 
 
@@ -104,7 +116,7 @@ def _payload(composer: Composer, own: int, chinese: NDArray[np.bool_]) -> list[I
     parts: list[IntRows] = [np.zeros(0, np.int64)] * len(chinese)
     for flag in (False, True):
         places = composer.draw.permutation(np.flatnonzero(chinese == flag))
-        rows = composer.stock.payload[flag].take(own * len(places))
+        rows = as_a_list(composer.stock.reserve, own * len(places), composer.draw, chinese=flag)
         ranked = rows[np.argsort(_length_ranks(composer, rows), kind="stable")]
         for place, batch in zip(places.tolist(), _cut(composer, ranked, len(places)), strict=True):
             parts[place] = composer.draw.permutation(batch)
@@ -137,7 +149,7 @@ def _passed_on(composer: Composer, scheme: Scheme, own: int, chinese: NDArray[np
     parts: list[IntRows] = [np.zeros(0, np.int64)] * len(chinese)
     for flag in (False, True):
         places = np.flatnonzero(chinese == flag).tolist()
-        rows = composer.stock.chat_cover[flag].take(own * len(places))
+        rows = as_a_list(composer.stock.reserve, own * len(places), composer.draw, chinese=flag)
         rows = rows if scheme.tactic is Tactic.RELAY else composer.draw.permutation(rows)
         for turn, place in enumerate(places):
             parts[place] = rows[turn :: len(places)]
@@ -150,12 +162,15 @@ def _covers(composer: Composer, rows: int, chinese: NDArray[np.bool_]) -> list[I
     if rows == 0:
         return covers
     sizes = _sizes(composer, rows * len(chinese), len(chinese))
-    for place in np.flatnonzero(chinese).tolist():
-        covers[place] = composer.stock.chat_cover[True].take(int(sizes[place]))
-    people, templates = composer.stock.chat_cover[False], list(composer.stock.cover)
-    for place in composer.draw.permutation(np.flatnonzero(~chinese)).tolist():
-        size = int(sizes[place])
-        covers[place] = people.take(size) if size <= people.left else _products(templates, size)
+    reserve, templates = composer.stock.reserve, list(composer.stock.cover)
+    for place in composer.draw.permutation(np.arange(len(chinese))).tolist():
+        size, flag = int(sizes[place]), bool(chinese[place])
+        if size <= left(reserve, chinese=flag):
+            covers[place] = as_one_person(reserve, size, composer.draw, chinese=flag) if size else covers[place]
+        elif flag:
+            raise UnfillableCellError(f"an account needs {size} rows of cover in Chinese, and all of them are dealt out")
+        else:
+            covers[place] = _products(templates, size)
     return covers
 
 
@@ -198,7 +213,7 @@ def _account(
     if say is not None:
         _instruct(composer, parcel, scheme.tactic, say)
     if scheme.tactic is Tactic.PROBE_THEN_SCALE:
-        early = payload & (seconds < (FIRST_DAY + 1) * DAY)
+        early = payload & (seconds < (scheme.first + 1) * DAY)
         parcel.failed = early & (composer.draw.random(len(rows)) < 0.8)
     return parcel
 
@@ -215,15 +230,14 @@ def _instruct(composer: Composer, parcel: Parcel, tactic: Tactic, say: Instructi
 
 
 def _times(composer: Composer, scheme: Scheme, count: int, slots: Floats) -> Floats:
-    last = float(min(DAYS, FIRST_DAY + scheme.days))
-    own = composer.times(count, first=float(FIRST_DAY), last=last, even=True)
+    own = composer.times(count, first=scheme.first, last=scheme.last, even=True)
     held = composer.draw.random(count) >= scheme.jitter
     if not held.any():
         return own
     day = np.floor(own / DAY)
     turn = np.concatenate([np.arange(size) for size in np.unique(day, return_counts=True)[1].tolist()])
     common = day * DAY + slots[turn % len(slots)] + composer.draw.normal(0, LOCKSTEP_SPREAD_SECONDS, count)
-    return np.sort(np.clip(np.where(held, common, own), FIRST_DAY * DAY, last * DAY - 1))
+    return np.sort(np.clip(np.where(held, common, own), scheme.first * DAY, scheme.last * DAY - 1))
 
 
 def _name_sessions(composer: Composer) -> None:

@@ -56,6 +56,7 @@ class Identity:
     created: float
     org: str | None = None
     declared_use: str | None = None
+    verification: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     stream: bool | None = None

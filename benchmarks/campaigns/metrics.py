@@ -127,7 +127,9 @@ def false_findings(entities: Iterable[Finding], truth: Truth) -> dict[str, Any]:
     size = len(truth.honest) + groups
     low, high = clopper_pearson(len(wrong), size) if size else (0.0, 1.0)
     kinds = [Counter(truth.kinds[account] for account in sorted(entity.accounts - truth.hostile)).most_common(1)[0][0] for entity in wrong]
+    true = [entity for entity in wrong if _only_informs(entity, truth)]
     return {
+        "true_pooling": len(true),
         "honest_entities": size,
         "findings": len(wrong),
         "per_1000": 1000 * len(wrong) / max(1, size),
@@ -140,6 +142,16 @@ def false_findings(entities: Iterable[Finding], truth: Truth) -> dict[str, Any]:
         "discoveries": len(reported(listed)),
         "realised_false_discovery": len(wrong) / max(1, len(reported(listed))),
     }
+
+
+ONE_HOUSE = frozenset({"company", "licensed", "migration"})
+"""Kinds whose accounts do act as one."""
+
+
+def _only_informs(entity: Finding, truth: Truth) -> bool:
+    """Whether a finding says, for information, that accounts act as one which do: it accuses nobody, and it is true."""
+    kinds = {truth.kinds[account] for account in entity.accounts}
+    return entity.severity == "info" and entity.pooling and not entity.harvest and len(kinds) == 1 and kinds <= ONE_HOUSE
 
 
 def average_precision(scores: NDArray[np.float64], hostile: NDArray[np.bool_]) -> float:

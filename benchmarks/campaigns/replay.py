@@ -13,29 +13,36 @@ import pyarrow.parquet as pq
 from campaigns.metrics import Finding, Truth, reported
 from campaigns.writing import Written
 
-# shares of the campaign's harvested exchanges at which a scan is run
-STEPS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
+# shares of what the campaign would harvest in all, at which a scan is run
+STEPS = (0.0025, 0.005, 0.0075, 0.01, 0.0125, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 HOSTILE_MAJORITY = 0.5
 
 Scan = Callable[[Path, Path], list[Finding]]
 
 
-def first_finding(written: Written, truth: Truth, scan: Scan, folder: Path, *, claim: str) -> dict[str, Any]:
+def first_finding(written: Written, truth: Truth, scan: Scan, folder: Path, *, claim: str, harvest: float) -> dict[str, Any]:
     """Share of the campaign that had leaked at the first prefix with a finding whose members are mostly hostile.
 
-    `scan` takes a log and a result folder. `leaked` None: not found in the whole log either.
+    `scan` takes a log and a result folder; `harvest` is how many exchanges the whole campaign would harvest, of which the log may hold the
+    first only. `leaked` None: not found in what the log holds, which is the share `held`.
     """
     log = pq.read_table(written.log)
     harvested = log.filter(pc.is_in(log["exchange_id"], value_set=_payload(written.payload)))["started_at"]
-    for step in STEPS:
-        cut = harvested[max(0, min(len(harvested), round(step * len(harvested))) - 1)]
-        prefix = log.filter(pc.less_equal(log["started_at"], cut))
+    told: dict[str, Any] = {"of_exchanges": round(harvest), "held": len(harvested) / harvest, "hostile_accounts": len(truth.hostile)}
+    for size in _sizes(len(harvested), harvest):
+        prefix = log.filter(pc.less_equal(log["started_at"], harvested[size - 1]))
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "prefix.parquet"
         pq.write_table(prefix, path, row_group_size=20_000)
         if any(_true(entity, truth, claim) for entity in reported(scan(path, folder / "result"))):
-            return {"leaked": step, "of_exchanges": len(harvested), "prefix_exchanges": len(prefix)}
-    return {"leaked": None, "of_exchanges": len(harvested), "prefix_exchanges": len(log)}
+            return told | {"leaked": size / harvest, "leaked_exchanges": size, "prefix_exchanges": len(prefix)}
+    return told | {"leaked": None, "prefix_exchanges": len(log)}
+
+
+def _sizes(held: int, harvest: float) -> list[int]:
+    """Harvested exchanges of each prefix; the last is all that the log holds."""
+    wanted = [round(step * harvest) for step in STEPS if 0 < round(step * harvest) < held]
+    return [*wanted, held]
 
 
 def _payload(path: Path) -> pa.Array:

@@ -207,13 +207,22 @@ def _replay(results: list[Result]) -> str:
         (
             result["cell"],
             str(result["seed"]),
-            "never found" if told["leaked"] is None else f"at most {told['leaked']:.1%}",
+            f"not found in the first {told['held']:.1%}" if told["leaked"] is None else f"at most {told['leaked']:.2%}",
+            "" if told["leaked"] is None else f"{told['leaked_exchanges']:,}",
+            "" if told["leaked"] is None else f"{told['leaked_exchanges'] / told['hostile_accounts']:.1f}",
             f"{told['of_exchanges']:,}",
         )
         for result in results
         if (told := result.get("replay"))
     ]
-    return "## Leaked before the first finding\n\n" + table(("cell", "seed", "leaked", "campaign's exchanges"), rows) if rows else ""
+    if not rows:
+        return ""
+    words = (
+        "Growing prefixes of the log are scanned, by event time. The corpora fill the first days of a campaign only; shares are of what it "
+        "would harvest in all: that many exchanges a day and account over three weeks. The published one of this shape lasted 45 days."
+    )
+    heads = ("cell", "seed", "leaked", "exchanges leaked", "per account", "the whole campaign's exchanges")
+    return f"## Leaked before the first finding\n\n{words}\n\n" + table(heads, rows)
 
 
 def _blind(results: list[Result]) -> str:

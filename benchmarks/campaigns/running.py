@@ -152,10 +152,15 @@ def _measured(run: Bench, cell: Cell, seed: int, tell: Tell) -> dict[str, Any]:
     result["baselines"] = (
         rivals(read_traffic(written.log, written.accounts, work / "result" / "exchanges"), truth, wrong) if truth.hostile else {}
     )
-    if cell.replay:
+    if cell.replay and cell.scheme:
         tell("replay")
         result["replay"] = first_finding(
-            written, truth, lambda log, out: scanned(log, written.accounts, out), work / "replay", claim=cell.claim
+            written,
+            truth,
+            lambda log, out: scanned(log, written.accounts, out),
+            work / "replay",
+            claim=cell.claim,
+            harvest=cell.scheme.harvest,
         )
     if not run.keep_logs:
         shutil.rmtree(work)

@@ -65,6 +65,7 @@ def false_of(seeds: list[Result]) -> Result:
         kinds.update(part["by_kind"])
     return {
         "findings": count,
+        "true_pooling": sum(part["true_pooling"] for part in parts),
         "honest_entities": size,
         "per_1000": 1000 * count / max(1, size),
         "low": 1000 * low,
@@ -145,7 +146,7 @@ def _false(reach: Reach, seeds: list[Result]) -> tuple[str, float]:
 def _leaked(reach: Reach, seeds: list[Result]) -> tuple[str, float]:
     shares = [result.get("replay", {}).get("leaked") for result in seeds]
     known = [1.0 if value is None else value for value in shares]
-    told = ", ".join("never found" if value is None else f"at most {value:.1%}" for value in shares)
+    told = ", ".join("not found" if value is None else f"at most {value:.2%}" for value in shares)
     return told, max(known) - (reach.most or 0.0)
 
 

@@ -145,6 +145,7 @@ def _accounts(parcels: list[Parcel]) -> pa.Table:
         "email_domain": [own.email_domain for own in identities],
         "payment_fingerprint": [own.payment for own in identities],
         "declared_use": [own.declared_use for own in identities],
+        "verification": [own.verification for own in identities],
         "status": ["active"] * len(parcels),
     }
     schema = arrow_schema(ACCOUNTS)

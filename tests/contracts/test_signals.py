@@ -37,6 +37,7 @@ EACH, CELLS, ORDINARY = 60, 12, 5
 BY_NAME = {feature.name: feature for feature in FEATURES}
 KIND_NAMES = frozenset(kind.name for kind in TRACE_KINDS)
 DERIVED = {
+    "account_breadth": ("subject_effective",),
     "broad_template": ("subject_effective", "fixed_wording_share"),
     "distinct_prompts": ("distinct_prompt_share", "text_exchanges"),
     "subject_shift": (),
@@ -218,6 +219,7 @@ RECIPES: dict[str, Callable[[int], Row]] = {
     "output_yield": lambda _: {"output_tokens": 5000},
     "single_turn_share": lambda _: {"turns": 1},
     "subject_effective": lambda place: {"subject": place % CELLS},
+    "account_breadth": lambda place: {"subject": place % CELLS},
     "broad_template": lambda place: {"subject": place % CELLS, "wording": [9]},
     "distinct_prompts": lambda place: {"prompt_key": 1000 + place},
     "prompt_repeat_probability": lambda place: {"prompt_bucket": 1000 + place},
@@ -318,7 +320,7 @@ def levels() -> Levels:
     follows[0, 1] = follows[2, 3] = follows[9, 10] = 1
     shared = likeness.by_traces(sparse.csr_array(carried), np.full(16, 2.0), sets)
     return {
-        "subjects": likeness.by_subject(np.full(16, 40.0), vectors * 36, sets),
+        "subjects": likeness.by_subject(np.full(16, 40.0), vectors * 36, np.zeros(16, np.int64), sets),
         "volume": likeness.by_volume(volumes, sets),
         "lockstep": likeness.by_clock(hours, sets),
         "manner": likeness.by_manner(manner, sets),

@@ -30,7 +30,7 @@ def _statistics(seed: int) -> dict[str, Statistic]:
     worth = rng.random(9)
     follows = sparse.csr_array((rng.random((ROWS, ROWS)) < 0.2).astype(np.float32))
     return {
-        "subjects": lambda sets: likeness.by_subject(counts, sums, sets),
+        "subjects": lambda sets: likeness.by_subject(counts, sums, np.zeros(ROWS, np.int64), sets),
         "volume": lambda sets: likeness.by_volume(counts, sets),
         "clock": lambda sets: likeness.by_clock(residual, sets),
         "manner": lambda sets: likeness.by_manner(manner, sets),

@@ -15,21 +15,33 @@ from stillwatch.stats.seeds import generator
 Floats = npt.NDArray[np.float64]
 Sets = npt.NDArray[np.int64]
 ROWS, ALIKE = 120, 40
+ONE_LANGUAGE = np.zeros(3, np.int64)
 
 
 def test_subjects_by_hand() -> None:
-    """Means (1, 0), (0, 1), (1, 0): the centre is (2/3, 1/3); none varies, so no sampling noise is taken off."""
+    """Means (1, 0), (0, 1), (1, 0): the centre is (2/3, 1/3), a third of it each one's own; none varies, so there is no noise."""
     counts = np.array([10.0, 10.0, 10.0])
     sums = np.array([[10.0, 0.0], [0.0, 10.0], [10.0, 0.0]])
-    assert likeness.by_subject(counts, sums, np.array([[0, 1, 2], [0, 2, 0]]))[0] == pytest.approx(-2 / 9)
-    assert likeness.by_subject(counts, sums, np.array([[0, 2, 0]])).tolist() == [0.0]
+    assert likeness.by_subject(counts, sums, ONE_LANGUAGE, np.array([[0, 1, 2], [0, 2, 0]]))[0] == pytest.approx(-2 / 9 * 3 / 2)
+    assert likeness.by_subject(counts, sums, ONE_LANGUAGE, np.array([[0, 2, 0]])).tolist() == [0.0]
 
 
 def test_sampling_noise_is_taken_off_the_distance_of_subjects() -> None:
     """A mean (1/2, 1/2) of 5 unit vectors carries a variance of (1 - 1/2) / 4."""
     counts = np.array([5.0, 5.0, 5.0])
     sums = np.tile([2.5, 2.5], (3, 1))
-    assert likeness.by_subject(counts, sums, np.array([[0, 1, 2]])).tolist() == [pytest.approx(0.5 / 4)]
+    assert likeness.by_subject(counts, sums, ONE_LANGUAGE, np.array([[0, 1, 2]])).tolist() == [pytest.approx(0.5 / 4)]
+
+
+def test_subjects_are_held_against_the_accounts_of_the_same_language() -> None:
+    """Two languages with a mean each: nobody differs; and a language that one account writes says nothing."""
+    counts = np.full(5, 10.0)
+    sums = np.array([[10.0, 0.0], [10.0, 0.0], [0.0, 10.0], [0.0, 10.0], [5.0, 5.0]])
+    language = np.array([0, 0, 1, 1, 2])
+    everybody = np.array([[4, 2, 0, 3, 1]])
+    assert likeness.by_subject(counts, sums, language, everybody).tolist() == [0.0]
+    assert likeness.by_subject(counts, sums, np.zeros(5, np.int64), everybody)[0] < -0.4
+    assert likeness.by_subject(counts, sums, np.arange(5), everybody).tolist() == [0.0]
 
 
 def test_volume_by_hand() -> None:
@@ -94,7 +106,7 @@ def mixed() -> dict[str, Callable[[Sets], Floats]]:
     worth = np.full(30, 2.0)
     traces = sparse.csr_array(held)
     return {
-        "subjects": lambda sets: likeness.by_subject(counts, means * 54.0, sets),
+        "subjects": lambda sets: likeness.by_subject(counts, means * 54.0, np.zeros(ROWS, np.int64), sets),
         "volume": lambda sets: likeness.by_volume(volumes, sets),
         "clock": lambda sets: likeness.by_clock(hours, sets),
         "manner": lambda sets: likeness.by_manner(manner, sets),

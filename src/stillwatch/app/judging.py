@@ -143,7 +143,8 @@ def _conclude(described: Described, entities: Entities, linked: Linked, rows: Tr
     declared, verified = _column(described.accounts, "declared_use"), _column(described.accounts, "verification")
     licensed = licensed_accounts(entities.profiles.ids.tolist(), declared, verified, settings.detect)
     together = _together(described.accounts, entities, rows)
-    judgement = _judgement(entities, linked.suspects | licensed, rows, together, settings)
+    public = _public_shares(entities, rows)
+    judgement = _judgement(entities, linked.suspects | licensed, rows, together, settings, public)
     evidence = Evidence(
         entities=entities,
         judgement=judgement,
@@ -152,7 +153,7 @@ def _conclude(described: Described, entities: Entities, linked: Linked, rows: Tr
         labels=described.labels,
         declared=declared,
         licensed=licensed,
-        public=_public_shares(entities, rows),
+        public=public,
         together=together,
         draws=settings.link.confirming_draws,
     )
@@ -165,27 +166,40 @@ def _conclude(described: Described, entities: Entities, linked: Linked, rows: Tr
 
 
 def _judgement(
-    entities: Entities, unfit: npt.NDArray[np.bool_], rows: TraceRows, together: npt.NDArray[np.float64], settings: ScanSettings
+    entities: Entities,
+    unfit: npt.NDArray[np.bool_],
+    rows: TraceRows,
+    together: npt.NDArray[np.float64],
+    settings: ScanSettings,
+    public: npt.NDArray[np.float64],
 ) -> Judgement:
     """Accounts against accounts of like volume, groups against random pools, q-values over both.
 
     `unfit` [A] are accounts that stand for no ordinary customer: those that linking suspects, and those with a licence to harvest.
+    `public` [A] are shares of public items: accounts that work through test sets are a known kind, which is never a finding. They are no
+    baseline for others, and no hypothesis that the others' correction pays for.
     """
+    testing = public >= settings.detect.public_share
+    unfit = unfit | testing
     values, volumes = entities.signal_values(), entities.features["exchanges"]
     draw = generator(settings.seed, "judge")
     unfit = np.concatenate([unfit, np.zeros(len(entities.groups), np.bool_)])
     judgement = judge(values, volumes, entities.is_group, entities.claimed, unfit, HARVEST_SIGNALS, settings.detect, draw)
-    ordinary = ~(entities.claimed | unfit | entities.is_group) & (volumes >= settings.link.least_exchanges)
-    baseline = pool_baseline(entities, rows, ordinary[: entities.accounts])
+    free = ~(entities.claimed | unfit | entities.is_group)
     for place, group in enumerate(entities.groups):
         entity = entities.accounts + place
+        # accounts of a large campaign's first day have sent little, and so must those that they are compared with
+        least = min(settings.link.least_exchanges, volumes[group.members].min())
+        ordinary = free & (volumes >= least)
+        baseline = pool_baseline(entities, rows, ordinary[: entities.accounts])
         pools = pool_values(baseline, group.members, HARVEST_SIGNALS, settings.detect.pools, draw)
         if pools is None or volumes[entity] < settings.detect.least_exchanges:
             continue
         openly = together[entity] >= settings.detect.open_customer
         singles = single_customers(values[ordinary], volumes[ordinary], volumes[entity], settings.detect.reference_size) if openly else None
         judge_group(judgement, entity, pools, singles, HARVEST_SIGNALS)
-    return with_q_values(judgement, entities.is_group)
+    asked = ~np.concatenate([testing, np.zeros(len(entities.groups), np.bool_)])
+    return with_q_values(judgement, entities.is_group, asked)
 
 
 def _together(accounts: pa.Table | None, entities: Entities, rows: TraceRows) -> npt.NDArray[np.float64]:

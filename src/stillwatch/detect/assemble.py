@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stillwatch.detect.catalogue import CATALOGUE
 from stillwatch.detect.entities import Entities
-from stillwatch.detect.harvest_signals import HARVEST_SIGNALS, OF_ANY_PRODUCT, TEMPLATE
+from stillwatch.detect.harvest_signals import DEALT, HARVEST_SIGNALS, NO_REPEATS, OF_ANY_PRODUCT, TEMPLATE
 from stillwatch.detect.judge import Judgement
 from stillwatch.detect.pictures import Backdrop, backdrop, link_edges, pictures
 from stillwatch.detect.readings import entity_pooling_readings, group_readings, group_silences, harvest_readings
@@ -25,9 +25,12 @@ from stillwatch.records.findings import EntityKind, Exhibit, Finding, Member, Re
 from stillwatch.stats.multiplicity import expected_false
 
 _FAMILIES = [signal.family for signal in HARVEST_SIGNALS]
-_TELLING = np.array([family not in OF_ANY_PRODUCT for family in _FAMILIES])
+_TELLING = np.array([signal.family not in OF_ANY_PRODUCT and signal.id not in DEALT for signal in HARVEST_SIGNALS])
 # any template that takes whatever comes (translate, summarise) has one wording over broad subjects: together they tell one thing
-_TELLING_FAMILIES = ["template" if family in TEMPLATE else family for family in _FAMILIES if family not in OF_ANY_PRODUCT]
+_TEMPLATE = "template"
+_TELLING_FAMILIES = [
+    _TEMPLATE if signal.family in TEMPLATE else signal.family for signal, tells in zip(HARVEST_SIGNALS, _TELLING, strict=True) if tells
+]
 LICENSED_SHARE = 0.9
 """Share of a group's accounts that must be licensed before the group is."""
 
@@ -77,7 +80,7 @@ def rule(evidence: Evidence, settings: DetectSettings) -> tuple[Ruling, ...]:
     rulings: list[Ruling] = []
     for entity in np.flatnonzero(~entities.claimed).tolist():
         families = standing_out(judgement.p_signals[entity], _FAMILIES, settings.agreeing_level)
-        telling = standing_out(judgement.p_signals[entity][_TELLING], _TELLING_FAMILIES, settings.agreeing_level)
+        telling = _telling(judgement.p_signals[entity], settings.agreeing_level)
         public = entity < entities.accounts and evidence.public[entity] >= settings.public_share
         harvest = harvest_verdict(judgement.p_values[entity], judgement.q_values[entity], families, telling, settings, public=public)
         explained = harvest is Verdict.NO and judgement.as_strangers[entity] <= settings.level
@@ -98,6 +101,17 @@ def rule(evidence: Evidence, settings: DetectSettings) -> tuple[Ruling, ...]:
         )
         rulings.append(Ruling(entity=entity, pooling=pooling, harvest=harvest, severity=level))
     return tuple(rulings)
+
+
+def _telling(p_signals: npt.NDArray[np.float64], level: float) -> int:
+    """How many families stand out that a plain product does not show by being one; a dealt-out list counts as its template would."""
+    known = np.where(np.isnan(p_signals), 1.0, p_signals)
+
+    def least(part: str) -> float:
+        return min(p for p, signal in zip(known.tolist(), HARVEST_SIGNALS, strict=True) if part in (signal.id, signal.family))
+
+    dealt = max(least(part) for part in DEALT) <= level and least("novelty") <= NO_REPEATS
+    return standing_out(np.append(known[_TELLING], 0.0 if dealt else 1.0), [*_TELLING_FAMILIES, _TEMPLATE], level)
 
 
 def ranked(rulings: Sequence[Ruling], judgement: Judgement) -> list[Ruling]:

@@ -59,6 +59,8 @@ class Entities:
         values = self.features.get(signal.source, np.full(len(self.claimed), np.nan))
         if not signal.of_groups:
             values = np.where(self.is_group, np.nan, values)
+        if not signal.of_accounts:
+            values = np.where(self.is_group, values, np.nan)
         return np.where(values < signal.floor, 0.0, values)
 
 
@@ -70,7 +72,9 @@ def gather(profiles: Profiles, groups: Sequence[Group], account_features: pa.Tab
     if group_features is not None and len(groups):
         group_ids = [group.entity_id for group in groups]
         columns = {name: np.concatenate([values, _aligned(group_features, group_ids, name)]) for name, values in columns.items()}
-    _formed_as_pools(columns, groups)
+    columns["account_breadth"] = columns["subject_effective"].copy()
+    for name in ("probe_then_scale", "account_breadth"):
+        _formed_as_pools(columns, groups, name)
     claimed = np.zeros(len(ids) + len(groups), np.bool_)
     for group in groups:
         claimed[group.members] = True
@@ -82,9 +86,9 @@ def gather(profiles: Profiles, groups: Sequence[Group], account_features: pa.Tab
     return Entities(profiles=profiles, groups=tuple(groups), features=columns, claimed=claimed)
 
 
-def _formed_as_pools(columns: dict[str, npt.NDArray[np.float64]], groups: Sequence[Group]) -> None:
+def _formed_as_pools(columns: dict[str, npt.NDArray[np.float64]], groups: Sequence[Group], name: str) -> None:
     """Where a pool can only average its accounts' values, the group's is that average too: a p-value needs both formed alike."""
-    values, exchanges = columns.get("probe_then_scale"), columns["exchanges"]
+    values, exchanges = columns.get(name), columns["exchanges"]
     if values is None:
         return
     accounts = len(values) - len(groups)

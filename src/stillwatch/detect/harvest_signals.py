@@ -19,6 +19,12 @@ OF_ANY_PRODUCT = frozenset({"shape", "yield", "novelty", "shift", "rhythm", "quo
 TEMPLATE = frozenset({"wording", "coverage"})
 """Families that a template for whatever comes shows by being one: one wording, broad subjects. Both together count as one that tells."""
 
+DEALT, NO_REPEATS = ("account_breadth", "shape"), 0.5
+"""A signal and a family that a list shows which is dealt out to accounts, where both stand out: each account ranges over many subjects and
+holds no conversation. The p-value of novelty must not say, besides, that it repeats itself more than pools do: users of a gateway ask what
+others ask. A relay's users hold conversations, and a product has its subject. This counts as one that tells, the same as a template: a list
+under one wording is both."""
+
 OF_ACCOUNTS = ("rhythm", "quota")
 """Families that speak of single accounts only: load spread over many accounts is steady by itself."""
 
@@ -35,6 +41,7 @@ def _signal(
     *references: str,
     source: str | None = None,
     techniques: tuple[str, ...] = ("AML.T0024.002",),
+    of_accounts: bool = True,
 ) -> Signal:
     return Signal(
         id=id,
@@ -53,6 +60,7 @@ def _signal(
         techniques=techniques,
         floor=LEAST_SHARE if unit.startswith("share of") else 0.0,
         of_groups=family not in OF_ACCOUNTS and id not in ("distinct_prompts", "temperature_spread"),
+        of_accounts=of_accounts,
     )
 
 
@@ -126,6 +134,13 @@ HARVEST_SIGNALS: tuple[Signal, ...] = (
         "A product whose template serves many kinds of users.",
         "Harvests without a fixed wording, or of one narrow capability.",
         _ANTHROPIC, techniques=("AML.T0024.002", "AML.T0065"),
+    ),
+    _signal(
+        "account_breadth", "coverage", "prompt_text", 1, "effective number of subjects",
+        "Its accounts each spread over {value} subjects, counted by evenness (median {median}, 95th percentile {high}).",
+        "A relay or a gateway deals the requests of many users out over its accounts; so does a product with several keys.",
+        "Lists of one narrow capability, and accounts that each get a part of the list by subject.",
+        "Simpson 1949, Measurement of diversity", _ANTHROPIC, of_accounts=False,
     ),
     _signal(
         "distinct_prompts", "novelty", "prompt_text", 1, "prompts",

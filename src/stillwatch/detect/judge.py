@@ -217,9 +217,12 @@ def _judge_rows(judgement: Judgement, rows: npt.NDArray[np.integer], reference: 
     judgement.sizes[cells] = known[spoken][None, :]
 
 
-def with_q_values(judgement: Judgement, groups: npt.NDArray[np.bool_]) -> Judgement:
-    """The judgement with its q-values filled: Benjamini-Hochberg within groups and within accounts, each at half the level."""
-    judged = ~np.isnan(judgement.p_values)
+def with_q_values(judgement: Judgement, groups: npt.NDArray[np.bool_], asked: npt.NDArray[np.bool_] | None = None) -> Judgement:
+    """The judgement with its q-values filled: Benjamini-Hochberg within groups and within accounts, each at half the level.
+
+    `asked` [E]: entities that may be found at all; the others get no q-value. None: all.
+    """
+    judged = ~np.isnan(judgement.p_values) & (True if asked is None else asked)
     kinds = {"groups": np.flatnonzero(judged & groups), "accounts": np.flatnonzero(judged & ~groups)}
     # a kind of which there is none still takes its half: the split must not depend on what was found
     families: dict[str, npt.NDArray[np.float64]] = {

@@ -33,6 +33,7 @@ class Signal:
         floor: values below it count as 0, so that a handful of exchanges is no signal where others have none.
         of_groups: whether it speaks to the harvest of a group. The steady rhythm and the volume of pooled accounts are what pooling looks
             like, so they say nothing more of a group.
+        of_accounts: whether it speaks to the harvest of a single account.
         when_null: what a missing value says.
         says: sentence with {value}, {median} and {high}.
         ordinary: the honest explanation.
@@ -57,6 +58,7 @@ class Signal:
     techniques: tuple[str, ...] = ("AML.T0024.002",)
     floor: float = 0.0
     of_groups: bool = True
+    of_accounts: bool = True
 
     def sentence(self, value: float, median: float | None, high: float | None) -> str:
         """The signal in words; baselines that are not known are said to be."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from stillwatch.link.closeness import drawn_from_one_list
 from stillwatch.link.nominate import Candidate
 from stillwatch.link.profiles import Profiles, own_rhythm_removed
 from stillwatch.link.settings import LinkSettings
@@ -157,6 +158,8 @@ def _communities(
     candidates: list[Candidate] = []
     for part in parts:
         members = np.sort(chosen[np.asarray(part, np.int64)]).astype(np.int64)
+        if kind == "subjects" and len(members) >= smallest:
+            members = members[drawn_from_one_list(profiles.accounts, members)]
         if len(members) < smallest:
             continue
         counts = profiles.accounts.counts[members]

@@ -14,6 +14,11 @@ from stillwatch.link.validate import Tested
 LEAST_DEVIATION = 0.15
 """Of log volumes: members of a block of exact quotas are not out of line for a few exchanges."""
 
+ONE_LIST_SUBJECT, ONE_LIST_SPREAD = 3.5, 0.002
+"""Robust deviations from the middle, and the least that one is, of accounts whose subjects differ by sampling noise alone."""
+
+ROUNDS = 20
+
 LEAST_SPEAKERS = 3
 """Members of one language from which their median says what is usual among them."""
 
@@ -80,3 +85,22 @@ def clock_scores(moments: Moments, rows: npt.NDArray[np.int64], start_us: int) -
     others = residual.sum(axis=0)[None, :] - residual
     terms = residual * others
     return terms.sum(axis=1) / np.sqrt(np.maximum((terms**2).sum(axis=1), 1e-12))
+
+
+def drawn_from_one_list(moments: Moments, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """[m] which rows are as near to the common middle of their language as the samples of one list are.
+
+    Those that lie further out than ONE_LIST_SUBJECT robust deviations are taken out, and the middle is taken anew, until none does.
+    """
+    kept = np.ones(len(rows), np.bool_)
+    for _ in range(ROUNDS):
+        if kept.sum() < LEAST_SPEAKERS:
+            break
+        distance = subject_distances(moments, rows[kept])
+        middle = np.median(distance)
+        spread = max(1.4826 * float(np.median(np.abs(distance - middle))), ONE_LIST_SPREAD)
+        out = distance > middle + ONE_LIST_SUBJECT * spread
+        if not out.any():
+            break
+        kept[np.flatnonzero(kept)[out]] = False
+    return kept

@@ -45,7 +45,7 @@ def farness(test: Tested, profiles: Profiles, settings: LinkSettings) -> npt.NDA
     Members whom no exchange speaks for lie furthest.
     """
     members = test.candidate.members
-    moments, rows = speaking(test, profiles, members, settings.least_compared)
+    moments, rows = speaking(test, profiles, members, test.least)
     told = rows >= 0
     distances: dict[str, Callable[[], npt.NDArray[np.float64]]] = {
         "subjects": lambda: subject_distances(moments, rows[told]),

@@ -20,21 +20,34 @@ GATHERED = 1 << 18
 """Numbers gathered at a time: few enough to stay in a processor's cache."""
 
 
-def by_subject(counts: npt.NDArray[np.float64], sums: npt.NDArray[np.float64], sets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Minus the median squared distance between an account's mean subject and the set's, less what sampling alone would give.
+def by_subject(
+    counts: npt.NDArray[np.float64], sums: npt.NDArray[np.float64], language: npt.NDArray[np.int64], sets: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Minus the median squared distance between an account's mean subject and that of the set's accounts of its language.
+
+    What sampling alone would give is taken off, so that accounts that draw from one list come to 0, however many lists there are.
 
     Args:
         counts: [R] exchanges of each row.
         sums: [R, d] sums of its subject vectors of unit length.
+        language: [R] control cell of each row; every set has as many rows of each language.
         sets: [draws, m].
     """
     size = np.maximum(counts, 2)[:, None]
     means = sums / size
     # the sampling variance of a mean of unit vectors is (1 - |mean|^2) / (n - 1)
     noise = (1 - (means**2).sum(axis=1)) / (size.ravel() - 1)
-    own = means[sets]
-    centre = own.mean(axis=1, keepdims=True)
-    return -np.median(((own - centre) ** 2).sum(axis=2) - noise[sets], axis=1)
+    ordered = np.take_along_axis(sets, np.argsort(language[sets], axis=1, kind="stable"), axis=1)
+    bounds = np.flatnonzero(np.diff(language[ordered[0]])) + 1
+    found: list[npt.NDArray[np.float64]] = []
+    for part in np.split(ordered, bounds, axis=1):
+        own = means[part]
+        apart = ((own - own.mean(axis=1, keepdims=True)) ** 2).sum(axis=2)
+        # the centre is the accounts' own: what each adds to it makes it lie too near
+        share = part.shape[1] / max(1, part.shape[1] - 1)
+        if part.shape[1] > 1:
+            found.append(apart * share - noise[part])
+    return -np.median(np.concatenate(found, axis=1), axis=1) if found else np.zeros(len(sets))
 
 
 def by_volume(counts: npt.NDArray[np.float64], sets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from stillwatch.link.closeness import clock_scores, speaking, subject_distances, volume_distances
+from stillwatch.link.closeness import clock_scores, drawn_from_one_list, speaking, subject_distances, volume_distances
 from stillwatch.link.nominate import CONTENT_KINDS, SHARED_KINDS, TraceRows
 from stillwatch.link.profiles import Moments, Profiles
 from stillwatch.link.settings import LinkSettings
@@ -104,7 +104,7 @@ def _consistency(
         # what half of a crew shares is no mark of the other half
         if np.quantile(shared, 1 - NEARLY_ALL) > 0:
             factor[shared < 0.5 * np.median(shared)] *= OUT_OF_LINE
-    moments, places = speaking(main, profiles, members, settings.least_compared)
+    moments, places = speaking(main, profiles, members, main.least)
     told = np.flatnonzero(places >= 0)
     if len(told) >= settings.smallest_group:
         for out in _out_of_line(main, moments, places[told], profiles.start_us, settings):
@@ -122,6 +122,9 @@ def _out_of_line(
     # to lie three deviations off in volume is rare in any group; to be off beat for a while is not
     if main.p_values.get("volume", 1.0) <= settings.aspect_level:
         yield volume_distances(moments, rows) > FAR_VOLUME
+    if main.candidate.kind == "subjects":
+        # likeness of subjects is all that nominated them, so each must show it
+        yield ~drawn_from_one_list(moments, rows)
     if main.p_values.get("subjects", 1.0) <= SURE:
         distance = subject_distances(moments, rows)
         middle = np.median(distance)

@@ -21,13 +21,13 @@ from scipy import sparse
 
 from stillwatch.link import likeness
 from stillwatch.link.answers import FLOOR, Answer, answered, together
+from stillwatch.link.compared import Rows, carried, least_compared, ranked, stacked
 from stillwatch.link.nominate import SHARED_KINDS, Candidate, TraceRows
 from stillwatch.link.profiles import Moments, Profiles, own_rhythm_removed
 from stillwatch.link.settings import LinkSettings
 from stillwatch.stats import seeds
 from stillwatch.stats.exceedance import LEAST_MEMBERS, crowding_p_value
 from stillwatch.stats.random_sets import random_sets
-from stillwatch.stats.ranks import average_ranks
 
 POOL = 5_000
 """Accounts from which random sets are drawn, themselves a random sample: enough for any set, and bounded."""
@@ -69,6 +69,8 @@ class Tested:
         levels: per aspect, the candidate's statistic and the median of the random sets'.
         carriers: the rows of the profiles' carriers that spoke for the candidate; None: whole accounts did.
         alone: accounts that the test says nothing of, because too few others write their language.
+        least: exchanges from which its accounts were compared.
+        compared: how many of them were.
     """
 
     candidate: Candidate
@@ -78,23 +80,8 @@ class Tested:
     levels: dict[str, tuple[float, float]]
     carriers: npt.NDArray[np.int64] | None = None
     alone: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rows:
-    """What the aspects read, per row (an account of the pool, or a member)."""
-
-    account: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.float64]
-    volumes: npt.NDArray[np.float64]
-    sums: npt.NDArray[np.float64]
-    residual: npt.NDArray[np.float32]
-    language: npt.NDArray[np.int64]
-    shared: sparse.csr_array
-    parameters: sparse.csr_array
-    follows: sparse.csr_array
-    chance: npt.NDArray[np.float64]
-    manner: npt.NDArray[np.float64]
+    least: int = LinkSettings().least_compared
+    compared: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,16 +116,14 @@ class Validator:
         self._carrying = np.zeros(0, np.int64)
         self._seed = int(generator.integers(1 << 62))
         self._generator = generator
+        self._pools: dict[int, Rows] = {}
         self._worth = rows.worth()
-        self._shared = _carried(rows, tuple(kind for kind in SHARED_KINDS if kind not in _NOT_INFRASTRUCTURE), most=MOST_SHARED)
-        self._parameters = _carried(rows, ("parameters",))
-        self._prompts: Any = _carried(rows, ("prompt",), counted=True)
+        self._shared = carried(rows, tuple(kind for kind in SHARED_KINDS if kind not in _NOT_INFRASTRUCTURE), most=MOST_SHARED)
+        self._parameters = carried(rows, ("parameters",))
+        self._prompts: Any = carried(rows, ("prompt",), counted=True)
         self._follows = sides.follows
         self._chance = sides.chance
-        self._manner = _ranked(sides.manner)
-        able = np.flatnonzero(profiles.accounts.counts >= settings.least_compared)
-        pool = np.sort(generator.choice(able, POOL, replace=False)) if len(able) > POOL else able
-        self._pool = self._rows(pool.astype(np.int64), profiles.accounts, pool)
+        self._manner = ranked(sides.manner)
 
     def test(self, candidate: Candidate, carriers: npt.NDArray[np.int64] | None, whole: npt.NDArray[np.int64] | None = None) -> Tested:
         """Compare the candidate with random sets of accounts that do not carry what it carries.
@@ -146,14 +131,19 @@ class Validator:
         `carriers` are its rows in `profiles.carriers`, None to use whole accounts; `whole` are the accounts of the candidate that it is a
         part of, None if it is one itself.
         """
-        return replace(self._tested(candidate, carriers, candidate.members if whole is None else whole), carriers=carriers)
+        least = (
+            self._settings.least_compared if carriers is None else least_compared(self._profiles.carriers.counts[carriers], self._settings)
+        )
+        tested = self._tested(candidate, carriers, candidate.members if whole is None else whole, least)
+        return replace(tested, carriers=carriers, least=least)
 
-    def _tested(self, candidate: Candidate, carriers: npt.NDArray[np.int64] | None, whole: npt.NDArray[np.int64]) -> Tested:
+    def _tested(self, candidate: Candidate, carriers: npt.NDArray[np.int64] | None, whole: npt.NDArray[np.int64], least: int) -> Tested:
         self._carrying = whole
+        self._pool = self._pool_of(least)
         # every candidate has draws of its own, so that its answer does not depend on which others are asked
         digest = hashlib.sha256(candidate.members.tobytes()).hexdigest()
         self._generator = seeds.generator(self._seed, f"{candidate.kind}/{digest}")
-        members = self._members(candidate, carriers)
+        members = self._members(candidate, carriers, least)
         explained = candidate.explained
         if self._shared_task(candidate) >= self._settings.shared_task:
             explained |= {"subjects", "volume", "manner"}
@@ -164,16 +154,27 @@ class Validator:
         if len(members.account) < self._settings.smallest_group:
             reason = f"fewer than {self._settings.smallest_group} members have enough exchanges"
             return Tested(candidate=candidate, p_values={}, p_value=None, silent=dict.fromkeys(ASPECTS, reason) | silent, levels={})
-        first = self._compare(candidate, members, explained, dict(silent), self._settings.draws)
+        first = self._compare(candidate, members, explained, dict(silent), self._settings.draws, least)
         if first.p_value is None or first.p_value > self._settings.promising:
             return first
         # a promising candidate is asked again, with fresh and more random sets; only the second answer counts
-        return self._compare(candidate, members, explained, silent, self._settings.confirming_draws)
+        return self._compare(candidate, members, explained, silent, self._settings.confirming_draws, least)
 
-    def _compare(self, candidate: Candidate, members: _Rows, explained: frozenset[str], silent: dict[str, str], draws: int) -> Tested:
-        rows = _stacked(self._pool, members)
+    def _pool_of(self, least: int) -> Rows:
+        """The independent customers with `least` exchanges or more, or a random part of them."""
+        if least not in self._pools:
+            able = np.flatnonzero(self._profiles.accounts.counts >= least)
+            draw = seeds.generator(self._seed, f"pool/{least}")
+            pool = np.sort(draw.choice(able, POOL, replace=False)) if len(able) > POOL else able
+            self._pools[least] = self._rows(pool.astype(np.int64), self._profiles.accounts, pool)
+        return self._pools[least]
+
+    def _compare(
+        self, candidate: Candidate, members: Rows, explained: frozenset[str], silent: dict[str, str], draws: int, least: int
+    ) -> Tested:
+        rows = stacked(self._pool, members)
         chosen = np.arange(len(self._pool.account), len(rows.account))
-        eligible = ~np.isin(rows.account, self._carrying) & self._could_be_members(candidate, rows, members)
+        eligible = ~np.isin(rows.account, self._carrying) & self._could_be_members(candidate, rows, members, least)
         volume = np.floor(np.log2(rows.counts)).astype(np.int64)
         chosen, alone = self._comparable(rows.language, chosen, eligible)
         like = [rows.language * 64 + volume // octaves for octaves in OCTAVES]
@@ -195,9 +196,9 @@ class Validator:
                 silent[aspect] = "too few other accounts of like volume and language to compare with"
             else:
                 answers[aspect] = answer
-        return replace(self._combined(candidate, answers, silent), alone=rows.account[alone])
+        return replace(self._combined(candidate, answers, silent), alone=rows.account[alone], compared=len(chosen))
 
-    def _by_volume(self, rows: _Rows, eligible: npt.NDArray[np.bool_], draws: int) -> Answer | None:
+    def _by_volume(self, rows: Rows, eligible: npt.NDArray[np.bool_], draws: int) -> Answer | None:
         """Whether the members send alike, among accounts that send about as much: how few others lie within their middle half.
 
         Accounts of a quarter to four times the members' median are compared: the few that send most are each other's neighbours in any
@@ -220,14 +221,14 @@ class Validator:
             levels=(_alike_in_volume(rows, members), _alike_in_volume(rows, market)),
         )
 
-    def _could_be_members(self, candidate: Candidate, rows: _Rows, members: _Rows) -> npt.NDArray[np.bool_]:
+    def _could_be_members(self, candidate: Candidate, rows: Rows, members: Rows, least: int) -> npt.NDArray[np.bool_]:
         """[R] whether an account sends enough to be a member, if it carried the wording in some member's share of its exchanges.
 
         Who was asked for a likeness, or carries a wording ten times, sends more than others do; compared with all others, members would
         look alike for that alone.
         """
         shares = self._generator.choice(members.counts / np.maximum(members.volumes, 1), len(rows.account))
-        return rows.volumes * np.minimum(shares, 1) >= max(self._settings.least_compared, candidate.least)
+        return rows.volumes * np.minimum(shares, 1) >= max(least, candidate.least)
 
     @property
     def profiles(self) -> Profiles:
@@ -264,19 +265,19 @@ class Validator:
         }
         return sources.get(aspect, 1) == 0
 
-    def _members(self, candidate: Candidate, carriers: npt.NDArray[np.int64] | None) -> _Rows:
+    def _members(self, candidate: Candidate, carriers: npt.NDArray[np.int64] | None, least: int) -> Rows:
         moments = self._profiles.accounts if carriers is None else self._profiles.carriers
         places = candidate.members if carriers is None else carriers
         accounts = candidate.members if carriers is None else self._profiles.carrier_account[carriers]
-        able = moments.counts[places] >= self._settings.least_compared
+        able = moments.counts[places] >= least
         places, accounts = places[able], accounts[able]
         if len(places) > self._settings.sample:
             picked = np.sort(self._generator.choice(len(places), self._settings.sample, replace=False))
             places, accounts = places[picked], accounts[picked]
         return self._rows(accounts, moments, places)
 
-    def _rows(self, accounts: npt.NDArray[np.int64], moments: Moments, places: npt.NDArray[np.integer]) -> _Rows:
-        return _Rows(
+    def _rows(self, accounts: npt.NDArray[np.int64], moments: Moments, places: npt.NDArray[np.integer]) -> Rows:
+        return Rows(
             account=accounts,
             counts=moments.counts[places].astype(np.float64),
             volumes=self._exchanges[accounts].astype(np.float64),
@@ -327,11 +328,11 @@ class Validator:
                 return random_sets(self._generator, stratum, chosen, draws, eligible=drawn)
         return None
 
-    def _statistic(self, aspect: str, rows: _Rows, sets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def _statistic(self, aspect: str, rows: Rows, sets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """[draws] larger where the typical account of a set is more like the others in `aspect`."""
         match aspect:
             case "subjects":
-                return likeness.by_subject(rows.counts, rows.sums, sets)
+                return likeness.by_subject(rows.counts, rows.sums, rows.language, sets)
             case "lockstep":
                 return likeness.by_clock(rows.residual, sets)
             case "manner":
@@ -351,42 +352,5 @@ class Validator:
         return Tested(candidate=candidate, p_values=p_values, p_value=p_value, silent=silent, levels=levels)
 
 
-def _ranked(manner: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """[A, F] each feature as its rank among the accounts, 0 to 1, ties in the middle; unknown values stand in the middle; empty ones go."""
-    known = manner[:, ~np.isnan(manner).all(axis=0)]
-    ranks = np.full(known.shape, 0.5)
-    for column in range(known.shape[1]):
-        given = ~np.isnan(known[:, column])
-        ranks[given, column] = average_ranks(known[given, column]) / (given.sum() + 1)
-    return ranks
-
-
-def _alike_in_volume(rows: _Rows, chosen: npt.NDArray[np.bool_]) -> float:
+def _alike_in_volume(rows: Rows, chosen: npt.NDArray[np.bool_]) -> float:
     return float(likeness.by_volume(rows.volumes, np.flatnonzero(chosen)[None, :])[0])
-
-
-def _carried(rows: TraceRows, kinds: tuple[str, ...], *, counted: bool = False, most: int | None = None) -> sparse.csr_array:
-    """[A, T] which account carries which trace of `kinds`: 1, or in how many exchanges; the `most` frequent of each account, if given."""
-    kept = np.flatnonzero(np.isin(rows.kinds, kinds)[rows.trace])
-    if most is not None:
-        kept = kept[np.lexsort((-rows.count[kept], rows.account[kept]))]
-        account = rows.account[kept]
-        kept = kept[np.arange(len(kept)) - np.searchsorted(account, account) < most]
-    values = rows.count[kept].astype(np.float32) if counted else np.ones(len(kept), np.float32)
-    return sparse.csr_array((values, (rows.account[kept], rows.trace[kept])), shape=(rows.accounts, len(rows.values)))
-
-
-def _stacked(pool: _Rows, members: _Rows) -> _Rows:
-    return _Rows(
-        account=np.concatenate([pool.account, members.account]),
-        counts=np.concatenate([pool.counts, members.counts]),
-        volumes=np.concatenate([pool.volumes, members.volumes]),
-        sums=np.concatenate([pool.sums, members.sums]),
-        residual=np.concatenate([pool.residual, members.residual]),
-        language=np.concatenate([pool.language, members.language]),
-        shared=sparse.csr_array(sparse.vstack([pool.shared, members.shared])),
-        parameters=sparse.csr_array(sparse.vstack([pool.parameters, members.parameters])),
-        follows=sparse.csr_array(sparse.vstack([pool.follows, members.follows])),
-        chance=np.concatenate([pool.chance, members.chance]),
-        manner=np.concatenate([pool.manner, members.manner]),
-    )

@@ -13,7 +13,7 @@ from campaigns.composing import Composer, Deck, Parcel, composer, stock
 from campaigns.corpora import Corpora
 from campaigns.errors import UnfillableCellError
 from campaigns.honest import KINDS, compose_honest
-from campaigns.hostile import FIRST_DAY, Scheme, compose_hostile
+from campaigns.hostile import Scheme, compose_hostile
 from campaigns.identities import DAY
 from campaigns.writing import exchanges_table, write
 from stillwatch.engines.schema import arrow_schema
@@ -23,7 +23,12 @@ from stillwatch.stats.seeds import generator
 
 pytestmark = pytest.mark.slow
 
-REPEATED = {"evaluator", "class", "release_day"}  # test sets, the sheet of the class and favourite questions are repeated on purpose
+REPEATED = {
+    "evaluator",
+    "suite",
+    "class",
+    "release_day",
+}  # test sets, the sheet of the class and favourite questions are repeated on purpose
 
 
 def _campaign(made: Composer, **knobs: object) -> list[Parcel]:
@@ -40,9 +45,9 @@ def test_a_deck_deals_every_row_once_and_says_when_it_is_empty() -> None:
         deck.take(1)
 
 
-def test_payload_people_and_cover_share_no_row(corpora: Corpora) -> None:
+def test_campaigns_people_and_products_share_no_row(corpora: Corpora) -> None:
     decks = stock(corpora, 3)
-    parts = [*decks.people.values(), *decks.payload.values(), *decks.chat_cover.values()]
+    parts = [*decks.people.values(), *decks.reserve.values()]
     rows = np.concatenate([deck.take(deck.left) for deck in parts] + [*decks.products, *decks.late, *decks.cover])
     assert len(rows) == len(set(rows.tolist()))
 
@@ -81,7 +86,7 @@ def test_accounts_and_requests_are_as_many_as_the_scheme_says(honest: Composer) 
     parcels = _campaign(honest, accounts=7, requests_per_day=3.0, days=2)
     assert len(parcels) == 7
     assert sum(len(parcel.rows) for parcel in parcels) == 7 * 6
-    assert all((parcel.seconds >= FIRST_DAY * DAY).all() and (parcel.seconds < 3 * DAY).all() for parcel in parcels)
+    assert all((parcel.seconds >= DAY).all() and (parcel.seconds < 3 * DAY).all() for parcel in parcels)
 
 
 def test_dilution_is_the_share_of_requests_without_payload(honest: Composer) -> None:

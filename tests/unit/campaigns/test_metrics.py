@@ -116,6 +116,14 @@ def test_the_replay_stops_at_the_first_prefix_with_a_true_finding(tmp_path: Path
     def scan(log: Path, _out: Path) -> list[Finding]:
         return [_finding("xyz"), _finding("abc")] if pq.read_metadata(log).num_rows >= 520 else [_finding("xyz")]
 
-    told = first_finding(written, TRUTH, scan, tmp_path / "replay", claim="harvest")
-    assert told == {"leaked": 0.05, "of_exchanges": 500, "prefix_exchanges": 525}
-    assert first_finding(written, TRUTH, lambda _log, _out: [], tmp_path / "replay", claim="harvest")["leaked"] is None
+    told = first_finding(written, TRUTH, scan, tmp_path / "replay", claim="harvest", harvest=500)
+    known = {"of_exchanges": 500, "held": 1.0, "hostile_accounts": len(TRUTH.hostile)}
+    assert told == known | {"leaked": 0.05, "leaked_exchanges": 25, "prefix_exchanges": 525}
+    nothing = first_finding(written, TRUTH, lambda _log, _out: [], tmp_path / "replay", claim="harvest", harvest=2_000)
+    assert nothing == {
+        "of_exchanges": 2_000,
+        "held": 0.25,
+        "hostile_accounts": len(TRUTH.hostile),
+        "leaked": None,
+        "prefix_exchanges": 1_000,
+    }
