@@ -176,11 +176,10 @@ def _judgement(
     """Accounts against accounts of like volume, groups against random pools, q-values over both.
 
     `unfit` [A] are accounts that stand for no ordinary customer: those that linking suspects, and those with a licence to harvest.
-    `public` [A] are shares of public items: accounts that work through test sets are a known kind, which is never a finding. They are no
-    baseline for others, and no hypothesis that the others' correction pays for.
+    `public` [A] are shares of public items: accounts that work through test sets are never a finding, so that they are no hypothesis that
+    the others' correction pays for.
     """
     testing = public >= settings.detect.public_share
-    unfit = unfit | testing
     values, volumes = entities.signal_values(), entities.features["exchanges"]
     draw = generator(settings.seed, "judge")
     unfit = np.concatenate([unfit, np.zeros(len(entities.groups), np.bool_)])

@@ -24,8 +24,9 @@ from stillwatch.link.nominate import TraceRows
 from stillwatch.records.findings import EntityKind, Exhibit, Finding, Member, Reading, Severity, Silent, Tally, Verdict
 from stillwatch.stats.multiplicity import expected_false
 
-_FAMILIES = [signal.family for signal in HARVEST_SIGNALS]
-_TELLING = np.array([signal.family not in OF_ANY_PRODUCT and signal.id not in DEALT for signal in HARVEST_SIGNALS])
+_WEIGHING = np.array([signal.weighs for signal in HARVEST_SIGNALS])
+_FAMILIES = [signal.family for signal in HARVEST_SIGNALS if signal.weighs]
+_TELLING = np.array([signal.weighs and signal.family not in OF_ANY_PRODUCT for signal in HARVEST_SIGNALS])
 # any template that takes whatever comes (translate, summarise) has one wording over broad subjects: together they tell one thing
 _TEMPLATE = "template"
 _TELLING_FAMILIES = [
@@ -79,8 +80,7 @@ def rule(evidence: Evidence, settings: DetectSettings) -> tuple[Ruling, ...]:
     entities, judgement = evidence.entities, evidence.judgement
     rulings: list[Ruling] = []
     for entity in np.flatnonzero(~entities.claimed).tolist():
-        families = standing_out(judgement.p_signals[entity], _FAMILIES, settings.agreeing_level)
-        telling = _telling(judgement.p_signals[entity], settings.agreeing_level)
+        families, telling = _families(judgement.p_signals[entity], settings.agreeing_level)
         public = entity < entities.accounts and evidence.public[entity] >= settings.public_share
         harvest = harvest_verdict(judgement.p_values[entity], judgement.q_values[entity], families, telling, settings, public=public)
         explained = harvest is Verdict.NO and judgement.as_strangers[entity] <= settings.level
@@ -103,15 +103,20 @@ def rule(evidence: Evidence, settings: DetectSettings) -> tuple[Ruling, ...]:
     return tuple(rulings)
 
 
-def _telling(p_signals: npt.NDArray[np.float64], level: float) -> int:
-    """How many families stand out that a plain product does not show by being one; a dealt-out list counts as its template would."""
+def _families(p_signals: npt.NDArray[np.float64], level: float) -> tuple[int, int]:
+    """How many families stand out, and how many of those that a plain product does not show by being one.
+
+    A dealt-out list counts as its template would: once, whether its wording or its breadth gives it away.
+    """
     known = np.where(np.isnan(p_signals), 1.0, p_signals)
 
     def least(part: str) -> float:
         return min(p for p, signal in zip(known.tolist(), HARVEST_SIGNALS, strict=True) if part in (signal.id, signal.family))
 
     dealt = max(least(part) for part in DEALT) <= level and least("novelty") <= NO_REPEATS
-    return standing_out(np.append(known[_TELLING], 0.0 if dealt else 1.0), [*_TELLING_FAMILIES, _TEMPLATE], level)
+    telling = standing_out(np.append(known[_TELLING], 0.0 if dealt else 1.0), [*_TELLING_FAMILIES, _TEMPLATE], level)
+    templates = sum(least(family) <= level for family in TEMPLATE)
+    return standing_out(known[_WEIGHING], _FAMILIES, level) + int(dealt and not templates), telling
 
 
 def ranked(rulings: Sequence[Ruling], judgement: Judgement) -> list[Ruling]:

@@ -42,6 +42,7 @@ def _signal(
     source: str | None = None,
     techniques: tuple[str, ...] = ("AML.T0024.002",),
     of_accounts: bool = True,
+    weighs: bool = True,
 ) -> Signal:
     return Signal(
         id=id,
@@ -61,6 +62,7 @@ def _signal(
         floor=LEAST_SHARE if unit.startswith("share of") else 0.0,
         of_groups=family not in OF_ACCOUNTS and id not in ("distinct_prompts", "temperature_spread"),
         of_accounts=of_accounts,
+        weighs=weighs,
     )
 
 
@@ -136,11 +138,11 @@ HARVEST_SIGNALS: tuple[Signal, ...] = (
         _ANTHROPIC, techniques=("AML.T0024.002", "AML.T0065"),
     ),
     _signal(
-        "account_breadth", "coverage", "prompt_text", 1, "effective number of subjects",
+        "account_breadth", "breadth", "prompt_text", 1, "effective number of subjects",
         "Its accounts each spread over {value} subjects, counted by evenness (median {median}, 95th percentile {high}).",
         "A relay or a gateway deals the requests of many users out over its accounts; so does a product with several keys.",
         "Lists of one narrow capability, and accounts that each get a part of the list by subject.",
-        "Simpson 1949, Measurement of diversity", _ANTHROPIC, of_accounts=False,
+        "Simpson 1949, Measurement of diversity", _ANTHROPIC, of_accounts=False, weighs=False,
     ),
     _signal(
         "distinct_prompts", "novelty", "prompt_text", 1, "prompts",

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from stillwatch.detect.settings import DetectSettings
 from stillwatch.detect.signal import Signal
 from stillwatch.stats.combine import combined_p_values
+from stillwatch.stats.conformal import conformal_p_values
 from stillwatch.stats.multiplicity import benjamini_hochberg, split_families
 
 FLOOR = 1e-6
@@ -198,23 +199,37 @@ def _judge_rows(judgement: Judgement, rows: npt.NDArray[np.integer], reference: 
     """Fill the judgement's rows from one baseline [R, K]."""
     known = (~np.isnan(reference)).sum(axis=0)
     spoken = np.flatnonzero(known >= LEAST_REFERENCE)
-    if len(spoken) == 0 or len(rows) == 0:
+    weighing = spoken[[signals[column].weighs for column in spoken.tolist()]] if len(spoken) else spoken
+    if len(weighing) == 0 or len(rows) == 0:
         return
-    baseline = reference[:, spoken]
-    directions = [signals[column].direction for column in spoken.tolist()]
+    directions = np.array([signal.direction for signal in signals])
     combined = combined_p_values(
-        judgement.values[np.ix_(rows, spoken)], baseline, [signals[column].family for column in spoken.tolist()], directions=directions
+        judgement.values[np.ix_(rows, weighing)],
+        reference[:, weighing],
+        [signals[column].family for column in weighing.tolist()],
+        directions=directions[weighing].tolist(),
     )
-    cells = np.ix_(rows, spoken)
+    cells = np.ix_(rows, weighing)
     judgement.p_signals[cells] = combined.rank_per_signal
     judgement.contributions[cells] = combined.contributions
     judgement.totals[rows] = combined.contributions.sum(axis=1)
     judgement.p_values[rows] = np.maximum(combined.p, FLOOR)
     judgement.extrapolated[rows] = combined.extrapolated
-    judgement.medians[cells] = np.nanmedian(baseline, axis=0)[None, :]
-    quantiles = np.nanquantile(baseline, [0.05, 0.95], axis=0)
-    judgement.highs[cells] = np.where(np.array(directions) > 0, quantiles[1], quantiles[0])[None, :]
-    judgement.sizes[cells] = known[spoken][None, :]
+    for column in spoken[~np.isin(spoken, weighing)].tolist():
+        _ask(judgement, rows, column, reference[:, column], signals[column].direction)
+    told = np.ix_(rows, spoken)
+    judgement.medians[told] = np.nanmedian(reference[:, spoken], axis=0)[None, :]
+    quantiles = np.nanquantile(reference[:, spoken], [0.05, 0.95], axis=0)
+    judgement.highs[told] = np.where(directions[spoken] > 0, quantiles[1], quantiles[0])[None, :]
+    judgement.sizes[told] = known[spoken][None, :]
+
+
+def _ask(judgement: Judgement, rows: npt.NDArray[np.integer], column: int, reference: npt.NDArray[np.float64], direction: int) -> None:
+    """The p-value of one signal that does not weigh, by rank."""
+    given = rows[~np.isnan(judgement.values[rows, column])]
+    if len(given):
+        values = direction * reference[~np.isnan(reference)]
+        judgement.p_signals[given, column] = conformal_p_values(direction * judgement.values[given, column], values)
 
 
 def with_q_values(judgement: Judgement, groups: npt.NDArray[np.bool_], asked: npt.NDArray[np.bool_] | None = None) -> Judgement:

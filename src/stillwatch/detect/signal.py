@@ -34,6 +34,7 @@ class Signal:
         of_groups: whether it speaks to the harvest of a group. The steady rhythm and the volume of pooled accounts are what pooling looks
             like, so they say nothing more of a group.
         of_accounts: whether it speaks to the harvest of a single account.
+        weighs: whether it adds to the strength of the evidence. One that does not is only asked for beside others.
         when_null: what a missing value says.
         says: sentence with {value}, {median} and {high}.
         ordinary: the honest explanation.
@@ -59,6 +60,7 @@ class Signal:
     floor: float = 0.0
     of_groups: bool = True
     of_accounts: bool = True
+    weighs: bool = True
 
     def sentence(self, value: float, median: float | None, high: float | None) -> str:
         """The signal in words; baselines that are not known are said to be."""

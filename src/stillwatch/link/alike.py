@@ -29,6 +29,9 @@ BROAD_SHARE = 0.5
 SMALLEST_COMMUNITY = 5
 """Accounts of the smallest community that is a candidate; four accounts are alike by chance in any log."""
 
+RESOLUTIONS = {"subjects": (0.5, 0.1), "lockstep": (0.5,)}
+"""How finely communities are cut. A list that is hidden in each account's own traffic falls into several of the fine ones."""
+
 LOCKSTEP_ACCOUNTS = 8_000
 LOCKSTEP_SCORE = 7.0
 """Standard deviations above which two accounts move together; beyond chance among tens of millions of pairs."""
@@ -154,13 +157,17 @@ def _communities(
     igraph.set_random_number_generator(_SeededRandom(generator))
     graph = igraph.Graph(n=len(chosen), edges=edges.tolist()).simplify()
     graph.vs["exchanges"] = profiles.accounts.counts[chosen].tolist()
-    parts = graph.community_leiden(objective_function="modularity", resolution=0.5, n_iterations=4)
+    parts = [
+        part
+        for resolution in RESOLUTIONS[kind]
+        for part in graph.community_leiden(objective_function="modularity", resolution=resolution, n_iterations=4)
+    ]
     candidates: list[Candidate] = []
     for part in parts:
         members = np.sort(chosen[np.asarray(part, np.int64)]).astype(np.int64)
         if kind == "subjects" and len(members) >= smallest:
             members = members[drawn_from_one_list(profiles.accounts, members)]
-        if len(members) < smallest:
+        if len(members) < smallest or any(np.array_equal(members, other.members) for other in candidates):
             continue
         counts = profiles.accounts.counts[members]
         worth = float(np.log(len(profiles.ids) / len(members)))

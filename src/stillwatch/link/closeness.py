@@ -57,6 +57,20 @@ def volume_distances(moments: Moments, rows: npt.NDArray[np.int64]) -> npt.NDArr
     return np.minimum(*found)
 
 
+def paces(moments: Moments, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """[m, 2] log of each row's exchanges, and of its exchanges per day on which it sent any."""
+    hours = moments.hours[rows]
+    days = np.add.reduceat(hours, np.arange(0, hours.shape[1], 24), axis=1)
+    total = np.maximum(hours.sum(axis=1, dtype=np.float64), 1)
+    return np.log(np.column_stack([total, total / np.maximum((days > 0).sum(axis=1), 1)]))
+
+
+def off_pace(known: npt.NDArray[np.float64], asked: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """[m, 2] how far the `asked` rows of `paces` lie from the middle of the `known` ones, in the latter's robust deviations."""
+    middle = np.median(known, axis=0)
+    return np.abs(asked - middle) / np.maximum(LEAST_DEVIATION, 1.4826 * np.median(np.abs(known - middle), axis=0))
+
+
 def subject_distances(moments: Moments, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """[m] squared distance of each row's mean subject from the median of the rows that write its language, sampling noise taken off.
 

@@ -19,6 +19,9 @@ from stillwatch.link.settings import LinkSettings
 MEETING = 0.25
 """Share of the smaller wording's carriers that must carry the other as well."""
 
+DEALT_SHARE = 0.5
+"""Of the number of wordings that the typical carrier of a family has, that an account needs to be one."""
+
 NATS = 12.0
 """How unlikely that is where accounts pick wordings by popularity: six in a million for any one pair."""
 
@@ -58,12 +61,15 @@ def _components(candidates: Sequence[Candidate], accounts: int, settings: LinkSe
 
 
 def _union(parts: Sequence[Candidate], accounts: int) -> Candidate:
-    counts = np.zeros(accounts, np.int64)
+    counts, carried = np.zeros(accounts, np.int64), np.zeros(accounts, np.int64)
     for part in parts:
+        carried[part.members] += 1
         # at least as many of an account's exchanges carry a wording of the family as carry its most frequent one
         np.maximum.at(counts, part.members, part.counts)
     largest = max(parts, key=lambda part: len(part.members))
     members = np.flatnonzero(counts)
+    # where each account is dealt several of them in turn, a customer who happens to use one is none of theirs
+    members = members[carried[members] >= DEALT_SHARE * np.median(carried[members])]
     return Candidate(
         kind=largest.kind,
         traces=tuple(trace for part in parts for trace in part.traces),

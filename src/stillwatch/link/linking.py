@@ -84,12 +84,12 @@ def link_accounts(
 ) -> Linked:
     """Validate every candidate, add those by likeness, and form groups."""
     validator = Validator(profiles, rows, sides, settings, generator)
-    tested = [validator.test(candidate, _rows_of(profiles, watched, index)) for index, candidate in enumerate(candidates)]
+    tested = [validator.test(candidate, _rows_of(profiles, watched, index, candidate)) for index, candidate in enumerate(candidates)]
     content = [candidate for candidate in candidates if candidate.kind in CONTENT_KINDS]
     alike = [explained_by(content, candidate) for candidate in alike_candidates(profiles, settings, generator)]
     tested += [validator.test(candidate, None) for candidate in alike]
     judged = _with_q_values(tested)
-    carriers = [_rows_of(profiles, watched, index) for index in range(len(tested))]
+    carriers = [_rows_of(profiles, watched, index, test.candidate) for index, test in enumerate(tested)]
     blocks, suspected = settle(judged, validator, carriers, lambda block: set(weigh(block, rows, profiles, settings)[0].tolist()), settings)
     groups = form_groups(blocks, rows, profiles, settings)
     suspects = np.zeros(len(profiles.ids), np.bool_)
@@ -106,9 +106,13 @@ def explained_by(content: list[Candidate], candidate: Candidate) -> Candidate:
     return replace(candidate, explained=explained)
 
 
-def _rows_of(profiles: Profiles, watched: dict[int, int], index: int) -> npt.NDArray[np.int64] | None:
+def _rows_of(profiles: Profiles, watched: dict[int, int], index: int, candidate: Candidate) -> npt.NDArray[np.int64] | None:
     """The rows of `profiles.carriers` that belong to candidate number `index`; None where it is judged by whole accounts."""
-    return _carriers(profiles, watched[index]) if index in watched else None
+    if index not in watched:
+        return None
+    rows = _carriers(profiles, watched[index])
+    # a family leaves out carriers of one of its wordings
+    return rows[np.isin(profiles.carrier_account[rows], candidate.members)]
 
 
 def _carriers(profiles: Profiles, trace: int) -> npt.NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from stillwatch.link.closeness import clock_scores, drawn_from_one_list, speaking, subject_distances, volume_distances
+from stillwatch.link.closeness import clock_scores, drawn_from_one_list, off_pace, paces, speaking, subject_distances, volume_distances
 from stillwatch.link.nominate import CONTENT_KINDS, SHARED_KINDS, TraceRows
 from stillwatch.link.profiles import Moments, Profiles
 from stillwatch.link.settings import LinkSettings
@@ -125,6 +125,10 @@ def _out_of_line(
     if main.candidate.kind == "subjects":
         # likeness of subjects is all that nominated them, so each must show it
         yield ~drawn_from_one_list(moments, rows)
+        known = paces(moments, rows)
+        off = off_pace(known, known) > FAR_VOLUME
+        # who was stopped, or took another's place, sends less than the others at their pace, and not more
+        yield off[:, 1] | (off[:, 0] & (known[:, 0] > np.median(known[:, 0])))
     if main.p_values.get("subjects", 1.0) <= SURE:
         distance = subject_distances(moments, rows)
         middle = np.median(distance)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.link.halving import held_members
+from stillwatch.link.languages import join_languages
 from stillwatch.link.membership import Block
 from stillwatch.link.nominate import CONTENT_KINDS, Candidate
 from stillwatch.link.settings import LinkSettings
@@ -35,6 +36,9 @@ LIST_AND_QUOTA = 1e-6
 
 ONE_SOURCE, MANY = 0.2, 50
 """Share of random sets' differences in subjects that is left among accounts of one source, and accounts from which that is known."""
+
+RANKED = 1e-4
+"""P-value beyond which candidates are taken in the order of their sizes."""
 
 REMNANT = 0.2
 """Share of a wording's carriers that may join a block without a test of their own; the weak among them are pruned by their membership."""
@@ -60,6 +64,8 @@ def settle(
     settling = _Settling(validator, pruned, settings, settings.level / max(1, len(valid)))
     for test, q_value, rows in sorted(valid, key=lambda entry: _precedence(entry[0])):
         settling.take(test, q_value, rows)
+    for block in settling.blocks:
+        settling.suspects |= join_languages(block, [test for test, _ in judged], validator.profiles, settling.suspects)
     return [block for block in settling.blocks if block.members], settling.suspects
 
 
@@ -89,7 +95,8 @@ class _Settling:
                 home.members |= rest
                 self.suspects |= rest
             home.members = self._pruned(home)
-        elif stands and again is not None:
+        elif stands and again is not None and test.candidate.traces:
+            # what is left of a likeness was nominated for being near those who are settled
             self._stand(again, test, q_value, rows)
 
     def _stand(self, held: Tested, whole: Tested, q_value: float, rows: npt.NDArray[np.int64] | None) -> None:
@@ -172,10 +179,13 @@ def one_source(test: Tested) -> bool:
 
 
 def _precedence(test: Tested) -> tuple[int, float, int, bytes]:
-    """Shared wording before shared infrastructure before mere likeness; then the more certain; then the larger; then by who they are."""
+    """Shared wording before shared infrastructure before mere likeness; then the more certain; then the larger; then by who they are.
+
+    A fitted tail does not say which of two candidates beyond RANKED is the more certain.
+    """
     candidate = test.candidate
     order = 0 if candidate.kind in CONTENT_KINDS else (1 if candidate.traces else 2)
-    return (order, test.p_value if test.p_value is not None else 2.0, -len(candidate.members), candidate.members.tobytes())
+    return (order, max(RANKED, test.p_value) if test.p_value is not None else 2.0, -len(candidate.members), candidate.members.tobytes())
 
 
 def _part(candidate: Candidate, kept: set[int]) -> Candidate:
