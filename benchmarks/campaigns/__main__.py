@@ -15,7 +15,7 @@ from campaigns.cells import CELLS, QUICK, Cell
 from campaigns.corpora import DATA, SPLITS, load
 from campaigns.errors import MissingCorporaError
 from campaigns.results import brief, write_results
-from campaigns.running import bench, run_cell, run_windows
+from campaigns.running import Bench, bench, kept_cells, run_cell, run_windows
 
 HERE = Path(__file__).parent
 
@@ -29,6 +29,19 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"skipped: {told}")
         return 0
     run = bench(corpora, given.out, keep_logs=given.keep_logs)
+    results = kept_cells(run, CELLS) if given.kept else _run(given, run)
+    windows: list[dict[str, Any]] = []
+    if given.windows or not (given.quick or given.cells or given.kept):
+        print("windows of queries: ", end="", flush=True)
+        windows = run_windows(run, 1, lambda told: print(told, end="; ", flush=True))
+        print(f"{len(windows)} rates")
+    folder = HERE if given.split == "report" and not given.quick and not given.cells else given.out / given.split
+    print(f"written: {write_results(folder, results, windows, run)}")
+    return 0
+
+
+def _run(given: argparse.Namespace, run: Bench) -> list[dict[str, Any]]:
+    """Every chosen cell and seed."""
     chosen = _chosen(given)
     results: list[dict[str, Any]] = []
     for place, cell in enumerate(chosen):
@@ -36,14 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"[{place + 1}/{len(chosen)}] {cell.name}, seed {seed}: ", end="", flush=True)
             results.append(run_cell(run, cell, seed, lambda told: print(told, end="; ", flush=True)))
             print(brief(results[-1]), flush=True)
-    windows: list[dict[str, Any]] = []
-    if given.windows or not (given.quick or given.cells):
-        print("windows of queries: ", end="", flush=True)
-        windows = run_windows(run, 1, lambda told: print(told, end="; ", flush=True))
-        print(f"{len(windows)} rates")
-    folder = HERE if given.split == "report" and not given.quick and not given.cells else given.out / given.split
-    print(f"written: {write_results(folder, results, windows, run)}")
-    return 0
+    return results
 
 
 def _chosen(given: argparse.Namespace) -> list[Cell]:
@@ -63,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cells", nargs="*", default=[], help="names of cells to run; default: all")
     parser.add_argument("--seeds", type=int, default=0, help="seeds per cell, from 1; default: as many as each cell says")
     parser.add_argument("--quick", action="store_true", help="two cells, to see that everything runs")
+    parser.add_argument("--kept", action="store_true", help="run no cell; write the results of those that are finished")
     parser.add_argument("--windows", action="store_true", help="with --cells or --quick: the windows of queries too")
     parser.add_argument("--keep-logs", action="store_true", help="keep the composed logs and result folders")
     parser.add_argument("--data", type=Path, default=DATA)

@@ -40,6 +40,7 @@ def write_results(folder: Path, results: list[Result], windows: list[dict[str, A
         _reach(results),
         _cells(results),
         _rivals(results),
+        _bounds(results),
         _false(results),
         _honest_accused(results),
         _leaks(results),
@@ -146,6 +147,37 @@ def _rivals(results: list[Result]) -> str:
     return f"## Baselines\n\n{words}\n\n{table(heads, recalls)}\n\n{ranked}\n\n{table(heads, areas)}"
 
 
+def _bounds(results: list[Result]) -> str:
+    rows: list[tuple[str, ...]] = []
+    for cell in CELLS:
+        for result in measured(results, cell.name):
+            told = result.get("bounds", {})
+            if told:
+                own, known = result["stillwatch"], told.get("validated")
+                rows.append(
+                    (
+                        cell.name,
+                        str(result["seed"]),
+                        _number(own["recall"]["value"]),
+                        "one account" if known is None else _holds(known["acts_as_one"], known["p_value"]),
+                        _holds(told["judged"]["harvests"], told["judged"]["p_value"]),
+                    )
+                )
+    if not rows:
+        return ""
+    words = (
+        "What limits a miss. Handed the true group as accounts that send one list, does validation say that it acts as one? Handed the "
+        "true group and true benign traffic alone, does judgement say that it harvests? Where validation says yes and nothing was found, "
+        "nomination is what is missing; where judgement says no, the campaign's traffic as a whole does not stand out. A fixed wording is "
+        "not told to validation here, so that the scan may find what this bound does not."
+    )
+    return f"## Bounds\n\n{words}\n\n" + table(("cell", "seed", "recall", "the true group acts as one", "it harvests"), rows)
+
+
+def _holds(says: Any, p_value: float | None) -> str:
+    return f"{'yes' if says else 'no'}" + ("" if p_value is None else f", p = {p_value:.1e}")
+
+
 def _false(results: list[Result]) -> str:
     rows: list[tuple[str, ...]] = []
     for cell in CELLS:
@@ -156,6 +188,7 @@ def _false(results: list[Result]) -> str:
                 (
                     cell.name,
                     f"{value['findings']} of {value['honest_entities']:,}",
+                    str(value["true_pooling"]),
                     f"{value['per_1000']:.2f} ({value['low']:.2f} to {value['high']:.2f})",
                     str(value["harvest_claimed"]),
                     _counted(value["by_severity"]),
@@ -165,10 +198,11 @@ def _false(results: list[Result]) -> str:
     realised = realised_false_discovery(results)
     words = (
         f"Of {realised['of']} findings that claim harvest, over all logs, {interval(realised)} are false; nominal is 5%. "
-        "Where a finding only informs (severity info), it is counted here all the same."
+        "Where a finding only informs (severity info), it is counted here all the same, also where it truly says of a company, a licensed "
+        "team or a customer who changed keys that their accounts act as one: those are told apart as true and harmless."
     )
     return f"## False findings\n\n{words}\n\n" + table(
-        ("cell", "findings", "per 1,000 honest entities", "claim harvest", "by severity", "by kind"), rows
+        ("cell", "findings", "true and harmless", "per 1,000 honest entities", "claim harvest", "by severity", "by kind"), rows
     )
 
 

@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 import stillwatch
 from campaigns.baselines import BASELINES
 from campaigns.baselines.traffic import Traffic, read_traffic
+from campaigns.bounds import bounds
 from campaigns.cells import Cell
 from campaigns.composing import composer
 from campaigns.corpora import Corpora
@@ -101,6 +102,17 @@ def run_cell(run: Bench, cell: Cell, seed: int, tell: Tell) -> dict[str, Any]:
     return json.loads(path.read_text("utf-8"))
 
 
+def kept_cells(run: Bench, cells: Iterable[Cell]) -> list[dict[str, Any]]:
+    """The results of all cells and seeds that stand in their files for this code, settings and corpora."""
+    found: list[dict[str, Any]] = []
+    for cell in cells:
+        for path in sorted((run.out / run.corpora.split.name).glob(f"{cell.name}-seed-*.json")):
+            kept = json.loads(path.read_text("utf-8"))
+            if kept.items() >= _record(run, cell, kept["seed"]).items():
+                found.append(kept)
+    return found
+
+
 def run_windows(run: Bench, seed: int, tell: Tell) -> list[dict[str, Any]]:
     """The windows of queries, from their file where code and corpora are the same."""
     path = run.out / run.corpora.split.name / f"windows-seed-{seed}.json"
@@ -152,6 +164,8 @@ def _measured(run: Bench, cell: Cell, seed: int, tell: Tell) -> dict[str, Any]:
     result["baselines"] = (
         rivals(read_traffic(written.log, written.accounts, work / "result" / "exchanges"), truth, wrong) if truth.hostile else {}
     )
+    if truth.hostile:
+        result["bounds"] = bounds(work / "result", written.accounts, truth)
     if cell.replay and cell.scheme:
         tell("replay")
         result["replay"] = first_finding(

@@ -26,7 +26,13 @@ def _result(cell: str, recall: float, *, rival: float = 0.1, findings: int = 0) 
         "honest_accused": 0,
         "honest_accused_by_kind": {"chat": findings},
     }
-    false = {"findings": findings, "honest_entities": 900, "by_severity": {"low": findings}, "by_kind": {"chat": findings}}
+    false = {
+        "findings": findings,
+        "true_pooling": 0,
+        "honest_entities": 900,
+        "by_severity": {"low": findings},
+        "by_kind": {"chat": findings},
+    }
     own = {"claim": "harvest", "found": recall > 0.5, **counted, "other_claim": counted, "average_precision": recall}
     own["findings"] = [{"accounts": 3, "hostile": 3, "harvest": True}]
     own["false"] = false | {"harvest_claimed": 0, "pooling_claimed": 0}
