@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from stillwatch.link import validate
 from stillwatch.link.nominate import Candidate
 from stillwatch.link.settings import LinkSettings
-from stillwatch.link.settle import corroborated, dealt_out
+from stillwatch.link.settle import corroborated, dealt_out, one_source
 
 SETTINGS = LinkSettings()
 
@@ -53,3 +55,25 @@ def test_nothing_stands_above_the_level() -> None:
     strong = _tested(lockstep=1e-6, infrastructure=1e-6, subjects=1e-6)
     assert corroborated(strong, SETTINGS.level, SETTINGS)
     assert not corroborated(strong, SETTINGS.level * 1.01, SETTINGS)
+
+
+def _source(p_value: float, left: float, compared: int = 60, *, carried: bool = True) -> validate.Tested:
+    carriers = np.arange(compared) if carried else None
+    return replace(_tested(subjects=p_value), levels={"subjects": (-0.1 * left, -0.1)}, carriers=carriers, compared=compared)
+
+
+@pytest.mark.parametrize(
+    ("tested", "one"),
+    [
+        (_source(1e-5, 0.1), True),
+        (_source(1e-5, -0.3), True),  # less than sampling noise is none
+        (_source(1e-5, 0.5), False),  # customers of one product
+        (_source(1e-3, 0.1), False),
+        (_source(1e-5, 0.1, compared=30), False),
+        (_source(1e-5, 0.1, carried=False), False),
+    ],
+)
+def test_many_accounts_with_one_wording_and_no_subject_of_their_own_are_one_source(tested: validate.Tested, *, one: bool) -> None:
+    assert one_source(tested) is one
+    assert corroborated(tested, 0.001, SETTINGS) is one
+    assert not corroborated(tested, 0.02, SETTINGS)

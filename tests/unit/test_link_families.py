@@ -58,3 +58,13 @@ def test_one_wording_or_none_is_no_family() -> None:
 
 def test_two_common_carriers_are_too_few() -> None:
     assert families([_wording("a", [1, 2, 3]), _wording("b", [2, 3, 4])], ACCOUNTS, SETTINGS) == []
+
+
+def test_who_carries_few_of_a_family_s_wordings_is_no_member() -> None:
+    crew = list(range(10, 30))
+    parts = [_wording(str(number), crew) for number in range(5)] + [_wording("phrase", [*crew, 500, 501])]
+    found = families(parts, ACCOUNTS, SETTINGS)
+    assert found == []  # without the two, one wording has all carriers already
+    dealt = [_wording(str(number), [account for account in crew if account % 5 != number]) for number in range(5)]
+    found = families([*dealt, _wording("phrase", [*crew[:12], 500, 501])], ACCOUNTS, SETTINGS)
+    assert [family.members.tolist() for family in found] == [crew]
