@@ -18,6 +18,7 @@ from campaigns.results import brief, write_results
 from campaigns.running import Bench, bench, kept_cells, run_cell, run_windows
 
 HERE = Path(__file__).parent
+PICTURES = HERE.parents[1] / "docs" / "images"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,8 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("windows of queries: ", end="", flush=True)
         windows = run_windows(run, 1, lambda told: print(told, end="; ", flush=True))
         print(f"{len(windows)} rates")
-    folder = HERE if given.split == "report" and not given.quick and not given.cells else given.out / given.split
-    print(f"written: {write_results(folder, results, windows, run)}")
+    publish = given.split == "report" and not given.quick and not given.cells
+    folder = HERE if publish else given.out / given.split
+    print(f"written: {write_results(folder, results, windows, run, PICTURES if publish else None)}")
     return 0
 
 

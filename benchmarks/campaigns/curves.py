@@ -22,7 +22,7 @@ def draw_curves(results: list[Result], folder: Path) -> list[tuple[str, Path]]:
     drawn: list[tuple[str, Path]] = []
     for name, places in points(results).items():
         if len(places) >= 2:
-            path = folder / f"curve-{name.replace(',', '').replace(' ', '-')}.svg"
+            path = folder / f"campaigns-{name.replace(',', '').replace(' ', '-')}.svg"
             _draw(name, places, path)
             drawn.append((f"Recall by {name}", path))
     return drawn

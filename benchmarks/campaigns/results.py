@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,12 @@ def brief(result: Result) -> str:
     return f"{told}, {own['false']['findings']} false findings{rival}{leaked}"
 
 
-def write_results(folder: Path, results: list[Result], windows: list[dict[str, Any]], run: Bench) -> Path:
-    """RESULTS.md and its pictures in `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    pictures = draw_curves(results, folder)
+def write_results(folder: Path, results: list[Result], windows: list[dict[str, Any]], run: Bench, pictures_in: Path | None = None) -> Path:
+    """RESULTS.md in `folder`, and its pictures there or in another folder."""
+    shown = pictures_in or folder
+    for place in (folder, shown):
+        place.mkdir(parents=True, exist_ok=True)
+    pictures = draw_curves(results, shown)
     parts = [
         _head(results, run),
         _reach(results),
@@ -47,7 +50,7 @@ def write_results(folder: Path, results: list[Result], windows: list[dict[str, A
         _replay(results),
         _blind(results),
         windows_page(windows),
-        "## Evasion cost\n\n" + "\n".join(f"![{title}]({path.name})" for title, path in pictures),
+        "## Evasion cost\n\n" + "\n".join(f"![{title}]({os.path.relpath(path, folder)})" for title, path in pictures) if pictures else "",
     ]
     path = folder / "RESULTS.md"
     path.write_text("\n\n".join(part for part in parts if part) + "\n", "utf-8")

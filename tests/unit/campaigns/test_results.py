@@ -85,7 +85,7 @@ def test_the_page_tells_results_misses_and_unfillable_cells(corpora: Corpora, tm
     assert "**no** | 0.55" in text
     assert "`fixed-1000-rate-26`: too few rows" in text
     assert "40% of the accounts are named" in text
-    assert (tmp_path / "curve-fixed-dilution.svg").exists()
+    assert (tmp_path / "campaigns-fixed-dilution.svg").exists()
     assert brief(results[2]) == "cannot be filled: too few rows"
 
 
