@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from campaigns.summing import Result, points
+from campaigns.summing import Point, Result, points
 
 TITLES = {
     "dilution": "honest traffic among the campaign's, %",
@@ -28,7 +28,7 @@ def draw_curves(results: list[Result], folder: Path) -> list[tuple[str, Path]]:
     return drawn
 
 
-def _draw(name: str, places: list[tuple[float, float, float]], path: Path) -> None:
+def _draw(name: str, places: list[Point], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -36,9 +36,10 @@ def _draw(name: str, places: list[tuple[float, float, float]], path: Path) -> No
 
     mpl.rcParams["svg.hashsalt"] = name  # the same results give the same file
     figure, axes = plt.subplots(figsize=(5, 3))
-    across = [place for place, _, _ in places]
-    axes.plot(across, [own for _, own, _ in places], "o-", color=INK, label="Stillwatch")
-    axes.plot(across, [rival for _, _, rival in places], "s--", color=RIVAL, label="best baseline, same false accusations")
+    across = [point.place for point in places]
+    axes.plot(across, [point.named for point in places], "o-", color=INK, label="Stillwatch: named as acting as one")
+    axes.plot(across, [point.claimed for point in places], "^:", color=INK, label="Stillwatch: and said to harvest")
+    axes.plot(across, [point.rival for point in places], "s--", color=RIVAL, label="best baseline, same false accusations")
     axes.set(ylim=(-0.03, 1.03), ylabel="account recall", title=name)
     word = next((title for key, title in TITLES.items() if key in name), name)
     axes.set_xlabel(word)

@@ -268,13 +268,17 @@ def _blind(results: list[Result]) -> str:
         seeds = measured(results, cell.name)
         if seeds and cell.scheme:
             value = pooled([result["stillwatch"] for result in seeds], "recall")["value"] or 0.0
+            named = pooled([result["stillwatch"]["other_claim"] for result in seeds], "recall")["value"] or 0.0
             if value < WEAK:
                 knobs = cell.scheme
+                said = "are said to harvest" if cell.claim == "harvest" else "are named"
+                also = f", {named:.0%} are named as acting as one" if cell.claim == "harvest" else ""
                 weak.append(
                     f"- `{cell.name}`: {knobs.accounts} accounts by {knobs.tactic.value.replace('_', ' ')} at {knobs.requests_per_day:g} "
-                    f"requests a day, {knobs.dilution:.0%} diluted: {value:.0%} of the accounts are named."
+                    f"requests a day, {knobs.dilution:.0%} diluted: {value:.0%} of the accounts {said}{also}."
                 )
-    return "## Blind spots\n\nLess than half of the campaign's accounts are named here:\n\n" + "\n".join(weak) if weak else ""
+    words = "Less than half of the campaign's accounts are in a finding that makes the claim:"
+    return f"## Blind spots\n\n{words}\n\n" + "\n".join(weak) if weak else ""
 
 
 def _number(value: Any) -> str:

@@ -87,16 +87,35 @@ def reached(reach: Reach, results: list[Result]) -> Line:
     return Line(words=reach.words, wanted=_wanted(reach), measured=told, holds=short <= 0, short_by=max(0.0, short), best_rival=rival)
 
 
-def points(results: list[Result]) -> dict[str, list[tuple[float, float, float]]]:
-    """By curve: (place, Stillwatch's recall, the best baseline's recall), in order of place."""
-    curves: dict[str, list[tuple[float, float, float]]] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A point of a curve: account recall at one place of the horizontal axis.
+
+    Attributes:
+        claimed: of accounts in findings that make the cell's claim.
+        named: of accounts in findings that make either claim.
+        rival: of the best baseline, at the same number of honest accounts accused.
+    """
+
+    place: float
+    claimed: float
+    named: float
+    rival: float
+
+
+def points(results: list[Result]) -> dict[str, list[Point]]:
+    """By curve, in order of place."""
+    curves: dict[str, list[Point]] = {}
     for cell in CELLS:
         seeds = measured(results, cell.name)
         if seeds:
-            own = pooled([result["stillwatch"] for result in seeds], "recall")["value"] or 0.0
+            own = [result["stillwatch"] for result in seeds]
+            claimed = pooled(own, "recall")["value"] or 0.0
+            other = pooled([part["other_claim"] for part in own], "recall")["value"] or 0.0
             for curve, place in (*cell.sweep, *ALSO_ON.get(cell.name, ())):
-                curves.setdefault(curve, []).append((place, own, best_rival(seeds)[1]))
-    return {name: sorted(places) for name, places in curves.items()}
+                point = Point(place=place, claimed=claimed, named=max(claimed, other), rival=best_rival(seeds)[1])
+                curves.setdefault(curve, []).append(point)
+    return {name: sorted(places, key=lambda point: point.place) for name, places in curves.items()}
 
 
 def realised_false_discovery(results: list[Result]) -> Result:

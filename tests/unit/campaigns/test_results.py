@@ -75,7 +75,7 @@ def test_false_discovery_counts_claims_of_harvest_alone() -> None:
 
 def test_curves_are_in_order_of_their_axis() -> None:
     results = [_result(f"dealt-100-dilution-{share}", 1 - share / 100) for share in (95, 0, 50)]
-    assert [place for place, _, _ in points(results)["dealt, dilution"]] == [0, 50, 95]
+    assert [point.place for point in points(results)["dealt, dilution"]] == [0, 50, 95]
 
 
 def test_the_page_tells_results_misses_and_unfillable_cells(corpora: Corpora, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_the_page_tells_results_misses_and_unfillable_cells(corpora: Corpora, tm
     text = write_results(tmp_path, results, [], bench(corpora, tmp_path)).read_text("utf-8")
     assert "**no** | 0.55" in text
     assert "`fixed-1000-rate-26`: too few rows" in text
-    assert "40% of the accounts are named" in text
+    assert "40% of the accounts are said to harvest" in text
     assert (tmp_path / "campaigns-fixed-dilution.svg").exists()
     assert brief(results[2]) == "cannot be filled: too few rows"
 
