@@ -122,6 +122,9 @@ def _cells(results: list[Result]) -> str:
     told = [result for result in results if result["state"] != "measured"]
     missing = "\n".join(f"- `{result['cell']}`: {result['reason']}." for result in told)
     text = "## Every cell\n\n" + table(names, rows)
+    unrun = [cell.name for cell in CELLS if cell.name not in {result["cell"] for result in results}]
+    if unrun:
+        text += f"\n\nNot run, so that nothing is known of them: {', '.join(f'`{name}`' for name in unrun)}."
     return text + (f"\n\nCells that the corpora cannot fill without dealing a row twice:\n\n{missing}" if told else "")
 
 
