@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.link.halving import held_members
-from stillwatch.link.languages import join_languages
 from stillwatch.link.membership import Block
 from stillwatch.link.nominate import CONTENT_KINDS, Candidate
 from stillwatch.link.settings import LinkSettings
@@ -64,8 +63,6 @@ def settle(
     settling = _Settling(validator, pruned, settings, settings.level / max(1, len(valid)))
     for test, q_value, rows in sorted(valid, key=lambda entry: _precedence(entry[0])):
         settling.take(test, q_value, rows)
-    for block in settling.blocks:
-        settling.suspects |= join_languages(block, [test for test, _ in judged], validator.profiles, settling.suspects)
     return [block for block in settling.blocks if block.members], settling.suspects
 
 
