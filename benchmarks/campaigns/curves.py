@@ -37,12 +37,14 @@ def _draw(name: str, places: list[Point], path: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = name  # the same results give the same file
     figure, axes = plt.subplots(figsize=(5, 3))
     across = [point.place for point in places]
-    axes.plot(across, [point.named for point in places], "o-", color=INK, label="Stillwatch: named as acting as one")
-    axes.plot(across, [point.claimed for point in places], "^:", color=INK, label="Stillwatch: and said to harvest")
     axes.plot(across, [point.rival for point in places], "s--", color=RIVAL, label="best baseline, same false accusations")
+    claimed = [point.claimed for point in places]
+    axes.plot(across, claimed, "^:", color=INK, markersize=10, fillstyle="none", label="Stillwatch: and said to harvest")
+    axes.plot(across, [point.named for point in places], "o-", color=INK, label="Stillwatch: named as acting as one")
     axes.set(ylim=(-0.03, 1.03), ylabel="account recall", title=name)
     word = next((title for key, title in TITLES.items() if key in name), name)
     axes.set_xlabel(word)
+    axes.set_xticks(across)
     if word == LOGARITHMIC:
         axes.set_xscale("log")
     axes.grid(alpha=0.3)
