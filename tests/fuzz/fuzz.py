@@ -28,6 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))
 
 import build_cases
 import editing
+import grounds
+import inside_defects
 import making
 
 from stillwatch.errors import StillwatchError
@@ -234,8 +236,8 @@ class Fuzzer:
             if event["after"] is None:
                 event["after"] = "0" * 64
             if self.draw.random() < 0.6:
-                build_cases.relinked(part.case["custody"])
-        part.members["narrative.html"] = build_cases.short_page(part.case, None)
+                inside_defects.relinked(part.case["custody"])
+        part.members["narrative.html"] = grounds.short_page(part.case, None)
         return part.signed(), True
 
     def _other_number(self, part: editing.Opened) -> None:

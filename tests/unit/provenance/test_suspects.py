@@ -1,4 +1,4 @@
-"""Suspects that lie, stall, cut off and give no numbers, behind a server on this machine; and model folders that would run code."""
+"""Suspects that lie, stall, cut off and give no numbers, behind a server on this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +22,6 @@ from stillwatch.marks.canaries import choose
 from stillwatch.marks.twins import assign
 from stillwatch.provenance.suspects import MOST_IN_A_ROW, AnswerError, SuspectError
 from stillwatch.provenance.suspects.endpoint import EndpointSuspect
-from stillwatch.provenance.suspects.folder import check_folder
 from stillwatch.provenance.suspects.transport import Transport
 
 from .conftest import NOW, Case, slots
@@ -377,25 +375,3 @@ def test_canary_questions_are_asked_and_read(case: Case, server: Server) -> None
     verdict = prove(ProofRequest(plan=case.plan, out=case.folder / "out"), Quiet(), now=NOW)
     assert verdict.results[0].result.value >= 0.9 * len(rows)
     assert verdict.points_to == ("acct-17",)
-
-
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "weights.pt", "optimizer.PKL", "sub/model.ckpt"])
-def test_a_folder_with_pickles_is_refused_whatever_else_it_holds(tmp_path: Path, name: str) -> None:
-    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
-    (tmp_path / "model.safetensors").touch()
-    check_folder(tmp_path)
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).touch()
-    with pytest.raises(SuspectError, match="only safetensors are read"):
-        check_folder(tmp_path)
-
-
-def test_a_folder_that_would_run_code_or_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SuspectError, match="no folder"):
-        check_folder(tmp_path / "nowhere")
-    (tmp_path / "config.json").write_text('{"auto_map": {}}', encoding="utf-8")
-    with pytest.raises(SuspectError, match="only safetensors are read"):
-        check_folder(tmp_path)
-    (tmp_path / "model.safetensors").touch()
-    with pytest.raises(SuspectError, match="auto_map"):
-        check_folder(tmp_path)
