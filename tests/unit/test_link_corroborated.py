@@ -10,7 +10,7 @@ import pytest
 from stillwatch.link import validate
 from stillwatch.link.nominate import Candidate
 from stillwatch.link.settings import LinkSettings
-from stillwatch.link.settle import corroborated, dealt_out, one_source
+from stillwatch.link.settle import corroborated, dealt_out
 
 SETTINGS = LinkSettings()
 
@@ -57,23 +57,8 @@ def test_nothing_stands_above_the_level() -> None:
     assert not corroborated(strong, SETTINGS.level * 1.01, SETTINGS)
 
 
-def _source(p_value: float, left: float, compared: int = 60, *, carried: bool = True) -> validate.Tested:
-    carriers = np.arange(compared) if carried else None
-    return replace(_tested(subjects=p_value), levels={"subjects": (-0.1 * left, -0.1)}, carriers=carriers, compared=compared)
-
-
-@pytest.mark.parametrize(
-    ("tested", "one"),
-    [
-        (_source(1e-5, 0.1), True),
-        (_source(1e-5, -0.3), True),  # less than sampling noise is none
-        (_source(1e-5, 0.5), False),  # customers of one product
-        (_source(1e-3, 0.1), False),
-        (_source(1e-5, 0.1, compared=30), False),
-        (_source(1e-5, 0.1, carried=False), False),
-    ],
-)
-def test_many_accounts_with_one_wording_and_no_subject_of_their_own_are_one_source(tested: validate.Tested, *, one: bool) -> None:
-    assert one_source(tested) is one
-    assert corroborated(tested, 0.001, SETTINGS) is one
-    assert not corroborated(tested, 0.02, SETTINGS)
+def test_customers_of_one_product_are_not_one_operation_because_their_subjects_cannot_be_told_apart() -> None:
+    """Hundreds of customers of a framework share its wording, and may differ in nothing that they ask with it."""
+    alike = replace(_tested(subjects=1e-5), levels={"subjects": (0.003, -0.137)}, carriers=np.arange(246))
+    assert not corroborated(alike, 0.001, SETTINGS)
+    assert corroborated(replace(alike, p_values=alike.p_values | {"lockstep": 1e-3}), 0.001, SETTINGS)

@@ -33,9 +33,6 @@ ONE_LIST = 2e-4
 LIST_AND_QUOTA = 1e-6
 """What the p-values of subjects and of volume must come to where neither tells by itself: less than one in a thousand each."""
 
-ONE_SOURCE, MANY = 0.2, 50
-"""Share of random sets' differences in subjects that is left among accounts of one source, and accounts from which that is known."""
-
 RANKED = 1e-4
 """P-value beyond which candidates are taken in the order of their sizes."""
 
@@ -145,9 +142,7 @@ def corroborated(test: Tested, q_value: float, settings: LinkSettings) -> bool:
     agreeing = sum(p_value <= settings.aspect_level for p_value in test.p_values.values())
     levels = dict.fromkeys(KIND_ASPECTS, 0.0) | {"subjects": ONE_LIST}
     telling = any(p_value <= levels.get(aspect, settings.level) for aspect, p_value in test.p_values.items())
-    return q_value <= settings.level and (
-        dealt_out(test, settings) or one_source(test) or (agreeing >= settings.corroborations and telling)
-    )
+    return q_value <= settings.level and (dealt_out(test, settings) or (agreeing >= settings.corroborations and telling))
 
 
 def dealt_out(test: Tested, settings: LinkSettings) -> bool:
@@ -161,18 +156,6 @@ def dealt_out(test: Tested, settings: LinkSettings) -> bool:
         return volume <= ONE_LIST and any(p <= settings.level for aspect, p in test.p_values.items() if aspect != "volume")
     subjects = test.p_values.get("subjects", 1.0)
     return subjects <= settings.level and volume <= settings.aspect_level and subjects * volume < LIST_AND_QUOTA
-
-
-def one_source(test: Tested) -> bool:
-    """Whether many accounts with one wording differ in nothing that they ask with it.
-
-    Customers of one product are closer to each other than to the market, and each has subjects of its own all the same. Accounts that one
-    source feeds have none, from their first exchanges on.
-    """
-    if test.carriers is None or test.compared < MANY or test.p_values.get("subjects", 1.0) > ONE_LIST:
-        return False
-    own, usual = test.levels["subjects"]
-    return own >= ONE_SOURCE * usual and usual < 0
 
 
 def _precedence(test: Tested) -> tuple[int, float, int, bytes]:

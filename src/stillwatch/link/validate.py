@@ -70,7 +70,6 @@ class Tested:
         carriers: the rows of the profiles' carriers that spoke for the candidate; None: whole accounts did.
         alone: accounts that the test says nothing of, because too few others write their language.
         least: exchanges from which its accounts were compared.
-        compared: how many of them were.
     """
 
     candidate: Candidate
@@ -81,7 +80,6 @@ class Tested:
     carriers: npt.NDArray[np.int64] | None = None
     alone: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     least: int = LinkSettings().least_compared
-    compared: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +194,7 @@ class Validator:
                 silent[aspect] = "too few other accounts of like volume and language to compare with"
             else:
                 answers[aspect] = answer
-        return replace(self._combined(candidate, answers, silent), alone=rows.account[alone], compared=len(chosen))
+        return replace(self._combined(candidate, answers, silent), alone=rows.account[alone])
 
     def _by_volume(self, rows: Rows, eligible: npt.NDArray[np.bool_], draws: int) -> Answer | None:
         """Whether the members send alike, among accounts that send about as much: how few others lie within their middle half.
