@@ -18,7 +18,7 @@ SETTINGS = LinkSettings()
 def _tested(kind: str = "wording", **p_values: float) -> validate.Tested:
     nobody = np.zeros(0, np.int64)
     candidate = Candidate(kind=kind, traces=("x",), members=nobody, counts=nobody, explained=frozenset(), worth=1.0)
-    return validate.Tested(candidate=candidate, p_values=p_values, p_value=1e-6, silent={}, levels={})
+    return validate.Tested(candidate=candidate, p_values=p_values, p_value=1e-6, silent={}, levels={"volume": (-0.1, -0.5)})
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,17 @@ def test_of_accounts_that_range_alike_equal_shares_make_a_dealt_list(volume: flo
     assert corroborated(tested, 0.001, SETTINGS) is dealt
     # the same of accounts that share a wording are jobs of one kind
     assert not corroborated(_tested("wording", volume=volume, manner=0.01), 0.001, SETTINGS)
+
+
+@pytest.mark.parametrize(("spread", "dealt"), [(0.22, True), (0.23, False)])
+def test_many_customers_of_one_kind_who_scatter_a_little_less_than_others_have_no_quota(spread: float, dealt: bool) -> None:
+    """Of 250 customers of a framework a small difference is certain; what is dealt out is dealt in equal shares."""
+    for tested in (_tested(subjects=0.004, volume=2e-5), _tested("subjects", volume=2e-5, manner=0.01)):
+        scattered = replace(tested, levels={"volume": (-spread, -0.6)})
+        assert dealt_out(scattered, SETTINGS) is dealt
+        assert corroborated(scattered, 0.001, SETTINGS) is dealt
+    kind = replace(_tested(subjects=1e-6, volume=1e-4), levels={"volume": (-spread, -0.6)})
+    assert corroborated(kind, 0.001, SETTINGS) is dealt
 
 
 def test_nothing_stands_above_the_level() -> None:

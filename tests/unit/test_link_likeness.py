@@ -46,8 +46,9 @@ def test_subjects_are_held_against_the_accounts_of_the_same_language() -> None:
 
 def test_volume_by_hand() -> None:
     volumes = np.exp(np.array([1.0, 2.0, 4.0, 9.0]))
-    # the median is 2, the distances are 1, 0 and 2
-    assert likeness.by_volume(volumes, np.array([[0, 1, 2]])).tolist() == [pytest.approx(-1.0)]
+    # two of 1, 2, 4 stand within 1, three of 1, 2, 4, 9 within 3
+    assert likeness.by_volume(volumes, np.array([[0, 1, 2]])).tolist() == [pytest.approx(-0.5)]
+    assert likeness.by_volume(volumes, np.array([[3, 1, 0, 2]])).tolist() == [pytest.approx(-1.5)]
     assert likeness.by_volume(volumes, np.array([[3, 3, 3]])).tolist() == [0.0]
 
 

@@ -228,3 +228,15 @@ def test_a_log_with_too_few_others_keeps_silent(crowd: Population) -> None:
     tested = _validator(crowd).test(_candidate(range(ACCOUNTS - 5)), None)
     assert tested.p_value is None
     assert all("too few other accounts" in tested.silent[aspect] for aspect in ("subjects", "lockstep"))
+
+
+def test_settled_groups_stand_for_no_independent_customer(crowd: Population) -> None:
+    validator = _validator(crowd)
+    crew = _candidate(np.arange(CREW))
+    before = validator.test(crew, None)
+    assert before.p_value is not None
+    # with all but a few of the others settled, there is nobody left to compare with
+    validator.set_aside(set(range(CREW + 5, ACCOUNTS)))
+    assert validator.test(crew, None).p_value is None
+    validator.set_aside(set())
+    assert validator.test(crew, None).p_values == before.p_values

@@ -63,7 +63,7 @@ POOLING_SIGNALS: tuple[Signal, ...] = (
     ),
     _signal(
         "like_volume", "behaviour", "account_id", "natural log of volume",
-        "A typical account's volume lies {value} from the middle one (natural log); among random accounts {median}.",
+        "Half of its accounts' volumes lie within {value} of one middle (natural log); of random accounts' within {median}.",
         "A quota that everybody uses up.",
         "Campaigns that vary their accounts' load.",
         "Stringhini et al. 2015, EvilCohort", source="volume", direction=-1,

@@ -33,6 +33,15 @@ ONE_LIST = 2e-4
 LIST_AND_QUOTA = 1e-6
 """What the p-values of subjects and of volume must come to where neither tells by itself: less than one in a thousand each."""
 
+LEFT = 0.8
+"""Share of a likeness that must be left for it to stand by itself: what surrounds a settled group was nominated for being near it."""
+
+QUOTA = float(np.log(1.25))
+"""Half the width, natural log, within which half of the volumes of one quota lie: customers of one kind scatter more, if less than others.
+
+Of many members a small difference is certain as well; what is dealt out is dealt in equal shares.
+"""
+
 RANKED = 1e-4
 """P-value beyond which candidates are taken in the order of their sizes."""
 
@@ -74,10 +83,13 @@ class _Settling:
     def take(self, test: Tested, q_value: float, rows: npt.NDArray[np.int64] | None) -> None:
         """Settle one candidate: it stands whole, joins the block that it is another sign of, stands by what is left of it, or falls."""
         members = set(test.candidate.members.tolist())
-        rest = members.difference(*(block.members for block in self.blocks))
-        if rest == members:
+        settled = set[int]().union(*(block.members for block in self.blocks))
+        rest = members - settled
+        if rest == members and (test.candidate.traces or not settled):
             self._stand(test, test, q_value, rows)
             return
+        # a likeness is asked again without those who are no independent customers, also where it has none of them
+        self._validator.set_aside(settled if not test.candidate.traces else set())
         again = _again(test, rest, self._validator, rows, self._settings)
         stands = again is not None and (again.p_value or 1.0) <= self._strict and corroborated(again, q_value, self._settings)
         homes = [block for block in self.blocks if _kin(test.candidate, members, block)]
@@ -89,8 +101,7 @@ class _Settling:
                 home.members |= rest
                 self.suspects |= rest
             home.members = self._pruned(home)
-        elif stands and again is not None and test.candidate.traces:
-            # what is left of a likeness was nominated for being near those who are settled
+        elif stands and again is not None and (test.candidate.traces or len(rest) > LEFT * len(members)):
             self._stand(again, test, q_value, rows)
 
     def _stand(self, held: Tested, whole: Tested, q_value: float, rows: npt.NDArray[np.int64] | None) -> None:
@@ -139,9 +150,10 @@ def corroborated(test: Tested, q_value: float, settings: LinkSettings) -> bool:
     Nightly build jobs are alike in volume and manner without being anybody's pool; what one operation adds is one list, one clock, one
     infrastructure, one set of parameters, or replacements that stand ready.
     """
-    agreeing = sum(p_value <= settings.aspect_level for p_value in test.p_values.values())
+    said = _said(test)
+    agreeing = sum(p_value <= settings.aspect_level for p_value in said.values())
     levels = dict.fromkeys(KIND_ASPECTS, 0.0) | {"subjects": ONE_LIST}
-    telling = any(p_value <= levels.get(aspect, settings.level) for aspect, p_value in test.p_values.items())
+    telling = any(p_value <= levels.get(aspect, settings.level) for aspect, p_value in said.items())
     return q_value <= settings.level and (dealt_out(test, settings) or (agreeing >= settings.corroborations and telling))
 
 
@@ -151,11 +163,18 @@ def dealt_out(test: Tested, settings: LinkSettings) -> bool:
     One kind of customer may be alike in subjects or in volume; such a list is alike in both. Of accounts that were nominated because they
     range alike over many subjects, the shares are left to ask for, and one likeness besides.
     """
-    volume = test.p_values.get("volume", 1.0)
+    said = _said(test)
+    volume = said.get("volume", 1.0)
     if test.candidate.kind == "subjects":
-        return volume <= ONE_LIST and any(p <= settings.level for aspect, p in test.p_values.items() if aspect != "volume")
-    subjects = test.p_values.get("subjects", 1.0)
+        return volume <= ONE_LIST and any(p <= settings.level for aspect, p in said.items() if aspect != "volume")
+    subjects = said.get("subjects", 1.0)
     return subjects <= settings.level and volume <= settings.aspect_level and subjects * volume < LIST_AND_QUOTA
+
+
+def _said(test: Tested) -> dict[str, float]:
+    """P-values of the aspects that say something: volume does where the members have about one quota."""
+    quota = -test.levels.get("volume", (-np.inf,))[0] <= QUOTA
+    return {aspect: p_value for aspect, p_value in test.p_values.items() if aspect != "volume" or quota}
 
 
 def _precedence(test: Tested) -> tuple[int, float, int, bytes]:

@@ -115,6 +115,7 @@ class Validator:
         self._seed = int(generator.integers(1 << 62))
         self._generator = generator
         self._pools: dict[int, Rows] = {}
+        self._aside = np.zeros(len(profiles.ids), np.bool_)
         self._worth = rows.worth()
         self._shared = carried(rows, tuple(kind for kind in SHARED_KINDS if kind not in _NOT_INFRASTRUCTURE), most=MOST_SHARED)
         self._parameters = carried(rows, ("parameters",))
@@ -158,6 +159,11 @@ class Validator:
         # a promising candidate is asked again, with fresh and more random sets; only the second answer counts
         return self._compare(candidate, members, explained, silent, self._settings.confirming_draws, least)
 
+    def set_aside(self, accounts: set[int]) -> None:
+        """Take accounts for no independent customers from now on: groups that are settled stand for nobody else."""
+        self._aside[:] = False
+        self._aside[sorted(accounts)] = True
+
     def _pool_of(self, least: int) -> Rows:
         """The independent customers with `least` exchanges or more, or a random part of them."""
         if least not in self._pools:
@@ -172,7 +178,8 @@ class Validator:
     ) -> Tested:
         rows = stacked(self._pool, members)
         chosen = np.arange(len(self._pool.account), len(rows.account))
-        eligible = ~np.isin(rows.account, self._carrying) & self._could_be_members(candidate, rows, members, least)
+        others = ~np.isin(rows.account, self._carrying) & ~self._aside[rows.account]
+        eligible = others & self._could_be_members(candidate, rows, members, least)
         volume = np.floor(np.log2(rows.counts)).astype(np.int64)
         chosen, alone = self._comparable(rows.language, chosen, eligible)
         like = [rows.language * 64 + volume // octaves for octaves in OCTAVES]
