@@ -7,6 +7,8 @@ BENCH_PROVE ?= --split confirm
 BENCH_CAMPAIGNS ?= --split tune --seeds 1
 # numba leaves compiled kernels behind; keep them in one place that `make clean` knows
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
+# without bytecode the tests compile every file again in each of their many processes
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check types quick-tests calibrate test-spark test-postgres test-models bench bench-real bench-campaigns bench-screen bench-prove bench-ledger fuzz clean format
 
@@ -50,7 +52,7 @@ types: .venv/.dev
 	$(BIN)/pyright
 
 quick-tests: .venv/.dev
-	$(BIN)/python -m pytest -m "not slow and not spark and not postgres and not many_runs" -n 2 --dist loadfile -q tests/unit tests/properties tests/docs
+	$(BIN)/python -m pytest -m "not slow and not spark and not postgres and not many_runs" -n 2 --dist loadfile --hypothesis-profile=quick --durations=200 --durations-min=0.05 -q tests/unit tests/properties tests/docs
 
 test-spark: .venv/.spark ## the contract suite on PySpark in local mode (needs Java 17)
 	$(BIN)/python -m pytest -m spark

@@ -89,7 +89,7 @@ def test_any_log_is_consistent_with_its_past_and_with_no_other(size: int, data: 
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(SIZES, st.lists(st.integers(0, MOST), max_size=4))
 def test_a_tree_grown_in_any_parts_is_the_tree_and_its_tiles_give_it_back(size: int, cuts: list[int]) -> None:
     files: dict[str, bytes] = {}

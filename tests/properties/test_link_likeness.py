@@ -45,7 +45,7 @@ members = st.lists(st.integers(0, ROWS - 1), min_size=3, max_size=8, unique=True
 
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=st.integers(0, 2**32), chosen=members, data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 def test_the_order_of_members_does_not_matter(name: str, seed: int, chosen: list[int], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(chosen))
     first, second = _statistics(seed)[name](np.array([chosen, shuffled], np.int64))
@@ -54,7 +54,7 @@ def test_the_order_of_members_does_not_matter(name: str, seed: int, chosen: list
 
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=st.integers(0, 2**32), several=st.lists(st.permutations(range(ROWS)), min_size=2, max_size=5))
-@settings(max_examples=30, deadline=None)
+@settings(deadline=None)
 def test_each_set_is_judged_by_itself(name: str, seed: int, several: list[list[int]]) -> None:
     statistic = _statistics(seed)[name]
     sets = np.array(several, np.int64)[:, :5]

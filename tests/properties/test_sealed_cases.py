@@ -107,7 +107,7 @@ def test_any_rows_are_sealed_verified_and_computed_alike_by_both(rows: list[tupl
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(deadline=None)
 @given(rows=ROWS, hidden=st.sets(st.sampled_from([column.name for column in COLUMNS]), min_size=1))
 def test_what_is_withheld_is_not_in_the_file_and_no_other_row_could_stand_for_it(rows: list[tuple[Any, ...]], hidden: set[str]) -> None:
     marked = [(row[0], f"word-{place}-{row[1]}", *row[2:]) for place, row in enumerate(rows)]

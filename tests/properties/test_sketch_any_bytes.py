@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -28,12 +29,15 @@ TEXTS = (
 ROWS = st.lists(st.tuples(TEXTS, TEXTS, TEXTS, TEXTS, st.none() | st.text("0123456789abcdef", min_size=32, max_size=32)), max_size=24)
 
 
+@cache
+def _sketcher() -> Sketcher:
+    """One for the file, fitted when the first property asks for it and not when tests are collected."""
+    return Sketcher(_codebook())
+
+
 def _codebook() -> Codebook:
     texts = [f"river {chr(97 + place % 23) * 5} stone {chr(97 + place % 7) * 6} lamp {chr(97 + place % 11) * 4}" for place in range(300)]
     return fit_codebook(texts, [f"account-{place % 9}" for place in range(300)], generator(3, "codebook"), cells=4)
-
-
-SKETCHER = Sketcher(_codebook())
 
 
 def _batch(rows: list[Any]) -> pa.RecordBatch:
@@ -123,14 +127,14 @@ def test_text_buffers_give_back_every_value_of_slices_of_both_offset_widths(
 def test_rows_do_not_depend_on_how_they_are_dealt_into_batches(rows: list[Any], cuts: list[int]) -> None:
     batch = _batch(rows)
     bounds = sorted({0, len(rows), *(min(cut, len(rows)) for cut in cuts)})
-    pieces = [SKETCHER(batch.slice(start, stop - start)) for start, stop in pairwise(bounds)] or [SKETCHER(batch)]
-    assert pa.Table.from_batches(pieces).combine_chunks().equals(pa.Table.from_batches([SKETCHER(batch)]))
+    pieces = [_sketcher()(batch.slice(start, stop - start)) for start, stop in pairwise(bounds)] or [_sketcher()(batch)]
+    assert pa.Table.from_batches(pieces).combine_chunks().equals(pa.Table.from_batches([_sketcher()(batch)]))
 
 
 @settings(deadline=None)
 @given(ROWS)
 def test_every_batch_comes_out_as_the_sketched_table_declares(rows: list[Any]) -> None:
-    sketched = SKETCHER(_batch(rows))
+    sketched = _sketcher()(_batch(rows))
     sketched.validate(full=True)
     declared = arrow_schema(SKETCHED)
     assert sketched.schema.names == declared.names
@@ -142,7 +146,7 @@ def test_every_batch_comes_out_as_the_sketched_table_declares(rows: list[Any]) -
 @settings(deadline=None)
 @given(ROWS)
 def test_missing_text_gives_nulls_and_not_zeros(rows: list[Any]) -> None:
-    sketched = SKETCHER(_batch(rows)).to_pylist()
+    sketched = _sketcher()(_batch(rows)).to_pylist()
     for (prompt, system, response, thinking, _), row in zip(rows, sketched, strict=True):
         for name in ("prompt_chars", "prompt_key", "prompt_bucket", "wording", "elicits", "task"):
             assert (row[name] is None) == (prompt is None)
@@ -157,14 +161,14 @@ def test_threads_do_not_disturb_one_another() -> None:
     rows = [(f"question {place} about rivers", None, f"1. step {place} = {place}\n" * (place % 9), None, None) for place in range(4_000)]
     whole = _batch(rows)
     pieces = [whole.slice(start, 250) for start in range(0, 4_000, 250)]
-    alone = [SKETCHER(piece) for piece in pieces]
+    alone = [_sketcher()(piece) for piece in pieces]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(SKETCHER, pieces))
+        together = list(pool.map(_sketcher(), pieces))
     assert all(one.equals(other) for one, other in zip(alone, together, strict=True))
 
 
 def test_session_rules_of_a_large_batch_do_not_depend_on_its_size() -> None:
     rows = [("the same question", None, None, None, f"{place * 2654435761 % 2**64:032x}") for place in range(3_000)]
     whole = _batch(rows)
-    halves = pa.Table.from_batches([SKETCHER(whole.slice(0, 700)), SKETCHER(whole.slice(700))])
-    assert halves["session_rule"].to_pylist() == SKETCHER(whole).column("session_rule").to_pylist()
+    halves = pa.Table.from_batches([_sketcher()(whole.slice(0, 700)), _sketcher()(whole.slice(700))])
+    assert halves["session_rule"].to_pylist() == _sketcher()(whole).column("session_rule").to_pylist()

@@ -10,7 +10,7 @@ from stillwatch.stats.seeds import generator
 FAMILIES = ["a", "a", "b", "c"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 3))
 def test_a_more_suspicious_value_never_lowers_the_total_nor_raises_p(seed: int, column: int) -> None:
     draw = generator(seed, "monotone")
@@ -23,7 +23,7 @@ def test_a_more_suspicious_value_never_lowers_the_total_nor_raises_p(seed: int, 
     assert after.p[0] <= before.p[0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_any_rising_change_of_scale_and_any_order_of_the_reference_change_nothing(seed: int) -> None:
     draw = generator(seed, "scale")
@@ -38,7 +38,7 @@ def test_any_rising_change_of_scale_and_any_order_of_the_reference_change_nothin
     np.testing.assert_allclose(moved.contributions, plain.contributions)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_contributions_and_missing_families_make_up_the_total(seed: int) -> None:
     draw = generator(seed, "sum")

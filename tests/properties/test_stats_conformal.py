@@ -16,7 +16,7 @@ def _vector(low: int, high: int) -> st.SearchStrategy[np.ndarray]:
     return hnp.arrays(np.float64, st.integers(low, high), elements=st.one_of(VALUES, LATTICE))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(_vector(1, 40), _vector(1, 200))
 def test_a_higher_score_never_has_a_higher_p(scores: np.ndarray, reference: np.ndarray) -> None:
     ordered = np.sort(scores)
@@ -25,7 +25,7 @@ def test_a_higher_score_never_has_a_higher_p(scores: np.ndarray, reference: np.n
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(_vector(1, 40), _vector(1, 200), st.randoms(use_true_random=False))
 def test_the_order_of_the_reference_does_not_matter(scores: np.ndarray, reference: np.ndarray, random: object) -> None:
     shuffled = reference.copy()
@@ -34,7 +34,7 @@ def test_the_order_of_the_reference_does_not_matter(scores: np.ndarray, referenc
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(_vector(1, 40), _vector(1, 200))
 def test_within_the_reference_the_tail_p_is_never_below_the_rank_p(scores: np.ndarray, reference: np.ndarray) -> None:
     result, rank = tail_p_values(scores, reference), conformal_p_values(scores, reference)
@@ -45,7 +45,7 @@ def test_within_the_reference_the_tail_p_is_never_below_the_rank_p(scores: np.nd
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(_vector(50, 200))
 def test_just_above_the_highest_reference_value_p_is_not_below_the_rank_p(reference: np.ndarray) -> None:
     above = np.nextafter(reference.max(), np.inf)

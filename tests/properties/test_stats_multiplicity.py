@@ -10,7 +10,7 @@ from stillwatch.stats.multiplicity import benjamini_hochberg, expected_false
 PROBABILITIES = hnp.arrays(np.float64, st.integers(1, 60), elements=st.floats(0.0, 1.0))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(deadline=None)
 @given(PROBABILITIES)
 def test_q_is_never_below_p_nor_above_one_and_keeps_the_order(p: np.ndarray) -> None:
     q = benjamini_hochberg(p)
@@ -19,7 +19,7 @@ def test_q_is_never_below_p_nor_above_one_and_keeps_the_order(p: np.ndarray) -> 
     assert np.all(np.diff(q[np.argsort(p, kind="stable")]) >= 0.0)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(deadline=None)
 @given(PROBABILITIES, st.randoms(use_true_random=False))
 def test_the_order_of_the_hypotheses_does_not_matter(p: np.ndarray, random: object) -> None:
     order = list(range(p.size))
@@ -27,7 +27,7 @@ def test_the_order_of_the_hypotheses_does_not_matter(p: np.ndarray, random: obje
     assert np.array_equal(benjamini_hochberg(p[order]), benjamini_hochberg(p)[order])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(deadline=None)
 @given(PROBABILITIES, st.integers(0, 59), st.floats(0.0, 1.0))
 def test_more_evidence_for_one_hypothesis_never_raises_any_q(p: np.ndarray, place: int, factor: float) -> None:
     stronger = p.copy()
@@ -35,7 +35,7 @@ def test_more_evidence_for_one_hypothesis_never_raises_any_q(p: np.ndarray, plac
     assert np.all(benjamini_hochberg(stronger) <= benjamini_hochberg(p))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(deadline=None)
 @given(PROBABILITIES, st.floats(0.01, 1.0))
 def test_thresholding_q_is_the_step_up_procedure(p: np.ndarray, level: float) -> None:
     ordered = np.sort(p)
@@ -46,7 +46,7 @@ def test_thresholding_q_is_the_step_up_procedure(p: np.ndarray, level: float) ->
         assert np.count_nonzero(benjamini_hochberg(p) <= level) == expected
 
 
-@settings(max_examples=80, deadline=None)
+@settings(deadline=None)
 @given(PROBABILITIES)
 def test_no_more_findings_are_expected_false_than_there_are(p: np.ndarray) -> None:
     assert 0.0 <= expected_false(benjamini_hochberg(p), p.size) <= p.size

@@ -93,6 +93,7 @@ def _carriers(account: str, fingerprint: int, *prompts: int) -> list[Row]:
     return [{"account_id": account, "wording": [fingerprint], "prompt_key": prompt} for prompt in prompts]
 
 
+@pytest.mark.slow
 def test_wording_needs_three_exchanges_with_three_different_prompts(held: Held) -> None:
     rows = [*_carriers("a", 7, 1, 2, 3), *_carriers("b", 7, 1, 2, 3, 3)]
     assert held("wording", rows) == {("a", "7", 3), ("b", "7", 4)}

@@ -193,6 +193,7 @@ def test_no_account_is_in_two_groups(linked: Callable[[Plan], Linked], plan: Pla
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=NAMES)
+@pytest.mark.slow
 def test_memberships_are_shares_strongest_first_and_none_below_the_bound(linked: Callable[[Plan], Linked], plan: Plan) -> None:
     for group in linked(plan).groups:
         assert np.all((group.membership >= SETTINGS.least_membership) & (group.membership <= 1))

@@ -36,6 +36,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     return {row["exchange_id"]: row for row in pq.read_table(result.logs).to_pylist()}
 
 
+@pytest.mark.slow
 def test_json_lines_tell_the_same_as_the_table(table: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     rows = written(LogFormat.JSONL, tmp_path)
     assert {row["exchange_id"] for row in rows} == set(table)
@@ -51,6 +52,7 @@ def test_json_lines_tell_the_same_as_the_table(table: dict[str, dict[str, Any]],
         assert all(row[name] == other[name] for name in plain)
 
 
+@pytest.mark.slow
 def test_a_history_alternates_between_user_and_assistant(tmp_path: Path) -> None:
     for row in written(LogFormat.JSONL, tmp_path):
         roles = [message["role"] for message in row["messages"] if message["role"] != "system"]
@@ -58,6 +60,7 @@ def test_a_history_alternates_between_user_and_assistant(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("form", [LogFormat.LITELLM, LogFormat.LITELLM_GZIP])
+@pytest.mark.slow
 def test_litellm_payloads_tell_the_same_as_the_table(table: dict[str, dict[str, Any]], tmp_path: Path, form: LogFormat) -> None:
     rows = written(form, tmp_path)
     assert {row["id"] for row in rows} == set(table)

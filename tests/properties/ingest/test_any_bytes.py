@@ -67,7 +67,7 @@ def row_lines(data: bytes) -> int:
 
 
 @given(st.lists(st.binary(max_size=60), max_size=25))
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_arbitrary_lines_reconcile(lines: list[bytes]) -> None:
     data = b"\n".join([SOUND, *lines])
     (count,) = run(data).files
@@ -75,7 +75,7 @@ def test_arbitrary_lines_reconcile(lines: list[bytes]) -> None:
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(EXCHANGES.names), values, max_size=12), max_size=20))
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_arbitrary_values_in_known_columns_reconcile(records: list[dict[str, Any]]) -> None:
     (count,) = run(b"\n".join([SOUND, *(orjson.dumps(record) for record in records)])).files
     assert count.rows_in == len(records) + 1

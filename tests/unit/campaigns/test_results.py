@@ -78,6 +78,7 @@ def test_curves_are_in_order_of_their_axis() -> None:
     assert [point.place for point in points(results)["dealt, dilution"]] == [0, 50, 95]
 
 
+@pytest.mark.slow
 def test_the_page_tells_results_misses_and_unfillable_cells(corpora: Corpora, tmp_path: Path) -> None:
     results = [_result("fixed-100-dilution-50", 0.4, findings=1), _result("fixed-100-dilution-0", 1.0)]
     results.append({"cell": "fixed-1000-rate-26", "seed": 1, "state": "unfillable", "reason": "too few rows"})

@@ -106,6 +106,7 @@ def test_a_merge_that_rests_on_an_older_version_is_refused(store: CaseStore, new
     assert case_view(store, one).summary.status == "open"
 
 
+@pytest.mark.slow
 def test_a_closed_case_says_how_and_takes_comments_alone(store: CaseStore, new: New, act: Act) -> None:
     number = new("group-0000")
     close(store, number, act("bob"), benign())

@@ -65,6 +65,7 @@ def test_rows_without_an_id_get_one_that_stays_the_same(run, write) -> None:
     assert ids == [row["exchange_id"] for row in second.rows]
 
 
+@pytest.mark.slow
 def test_small_batches_hold_the_same_rows(run, write) -> None:
     outcome = run(write(status=pa.array([-5 if row % 7 == 0 else 200 for row in range(1_000)])))
     batches = [batch for shard in outcome.result.shards for batch in shard.batches(13)]

@@ -57,7 +57,7 @@ def served(answer: Answer) -> Iterator[str]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -108,6 +108,7 @@ def test_a_witness_cosigns_growing_states_and_its_lines_are_verified(filled: Cal
     assert open_checkpoint(note, [KEY], "x", witnesses=[signer.verifier]).witnesses
 
 
+@pytest.mark.slow
 def test_two_witnesses_make_a_quorum_and_one_does_not(filled: Callable[..., Made]) -> None:
     made = filled(3)
     with served(Witness(WITNESS)) as url:

@@ -64,6 +64,7 @@ def test_scores_of_fresh_text_sum_to_a_gamma_variable() -> None:
     assert stats.kstest(uniforms(KEY, seeds, tokens[2:]), "uniform").pvalue > 1e-4
 
 
+@pytest.mark.slow
 def test_sampling_over_contexts_draws_from_the_given_distribution() -> None:
     wanted = np.array([0.5, 0.3, 0.15, 0.05, 0.0])
     seeds = context_seeds(np.arange(2501), 1)

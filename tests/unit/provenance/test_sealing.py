@@ -242,6 +242,7 @@ def test_a_broken_seal_is_to_be_restored_and_not_written_again(case: Case, conte
     assert "again" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_measures_that_are_to_come_from_elsewhere_are_there_before_the_suspect_is_asked(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,6 +292,7 @@ def test_a_seal_is_written_whole_or_not_at_all(case: Case, monkeypatch: pytest.M
         case.seal()
 
 
+@pytest.mark.slow
 def test_an_interrupt_says_what_to_do_next(case: Case, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     case.write(_test(case, "twins", _pairs()), suspect=ENDPOINT)
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-import jsonschema
 import pytest
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
@@ -206,6 +205,8 @@ def test_a_reader_of_dsse_that_others_wrote_verifies_the_envelope(making: Module
 
 @pytest.mark.slow
 def test_the_schema_says_the_same_to_us_and_to_a_validator_that_others_wrote(making: ModuleType) -> None:
+    import jsonschema  # seconds of grammars
+
     statement = json.loads(base64.b64decode(json.loads(unpack(making.seal_sample()[0])["case.json"])["payload"]))
     statement = _thinned(statement)
     validator = jsonschema.Draft202012Validator(schema())

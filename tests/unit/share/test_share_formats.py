@@ -12,9 +12,6 @@ from typing import Any
 import pymisp
 import pytest
 import stix2
-import stix2validator
-from jsonschema import Draft202012Validator
-from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from stillwatch.records.findings import Report, Verdict
 from stillwatch.report import incident_finding, ocsf_finding
@@ -30,19 +27,23 @@ GIVEN: dict[str, Any] = {"producer": "Example Models", "tlp": "amber", "in_house
 
 
 @pytest.fixture(scope="session")
-def published() -> Callable[[str], Draft202012Validator]:
+def published() -> Callable[[str], Any]:
     """Validators of OCSF 1.8.0 as it was published; names that it does not know are refused."""
+    from jsonschema import Draft202012Validator  # seconds of grammars
+    from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+
     schema = OcsfJsonSchemaEmbedded(get_ocsf_schema("1.8.0"))
     return lambda name: Draft202012Validator(schema.get_class_schema(name, ["incident"] if name == "incident_finding" else []))
 
 
 @pytest.mark.parametrize(("name", "make"), [("detection_finding", ocsf_finding), ("incident_finding", incident_finding)])
+@pytest.mark.slow
 def test_ocsf_rows_follow_the_published_schema(
     name: str,
     make: Callable[..., dict[str, Any]],
     claims: Sequence[Claim],
     report: Report,
-    published: Callable[[str], Draft202012Validator],
+    published: Callable[[str], Any],
 ) -> None:
     validator = published(name)
     for claim in claims:
@@ -54,6 +55,7 @@ def test_ocsf_rows_follow_the_published_schema(
     assert not validator.is_valid(row)
 
 
+@pytest.mark.slow
 def test_an_incident_is_new_unassigned_and_undecided(report: Report) -> None:
     row = incident_finding(report.findings[0], report.run)
     assert (row["class_uid"], row["type_uid"], row["status_id"], row["verdict_id"], row["is_suspected_breach"]) == (
@@ -67,9 +69,12 @@ def test_an_incident_is_new_unassigned_and_undecided(report: Report) -> None:
     assert all(sentence in row["comment"] for sentence in report.findings[0].ordinary)
 
 
+@pytest.mark.slow
 def test_a_bundle_is_valid_stix_for_the_validator_of_oasis(claims: Sequence[Claim], report: Report) -> None:
     text = stix_bundle(claims, report.run, **GIVEN)
     # ids of one input are the same each time (UUIDv5), which STIX allows and the validator's advice does not
+    import stix2validator  # seconds of grammars
+
     options = stix2validator.ValidationOptions(version="2.1", disabled=["uuid-check", "external-source-hash"])
     assert stix2validator.validate_string(text, options).is_valid
     assert not stix2validator.validate_string(text.replace('"campaign"', '"Campaign!"', 1), options).is_valid
@@ -79,12 +84,15 @@ def test_a_bundle_is_valid_stix_for_the_validator_of_oasis(claims: Sequence[Clai
 
 
 @pytest.mark.parametrize("kinds", [(), ("tls",), ("egress",)])
+@pytest.mark.slow
 def test_a_bundle_of_few_indicators_is_valid_and_says_what_it_knows(
     claims: Sequence[Claim], report: Report, kinds: tuple[str, ...]
 ) -> None:
     values = {"egress": ("198.51.100.0/24",), "tls": ("t13d1516h2",)}
     few = [replace(claim, indicators={kind: values[kind] for kind in kinds}) for claim in claims]
     text = stix_bundle(few, report.run, **GIVEN)
+    import stix2validator  # seconds of grammars
+
     options = stix2validator.ValidationOptions(version="2.1", disabled=["uuid-check", "external-source-hash"])
     assert stix2validator.validate_string(text, options).is_valid
     objects = json.loads(text)["objects"]
@@ -94,6 +102,7 @@ def test_a_bundle_of_few_indicators_is_valid_and_says_what_it_knows(
     assert any("t13d1516h2" in item["content"] for item in objects if item["type"] == "note") is ("tls" in kinds)
 
 
+@pytest.mark.slow
 def test_a_bundle_comes_back_from_the_stix_library_as_it_was(claims: Sequence[Claim], report: Report) -> None:
     text = stix_bundle(claims, report.run, **GIVEN)
     parsed = stix2.parse(text, version="2.1")
@@ -101,6 +110,7 @@ def test_a_bundle_comes_back_from_the_stix_library_as_it_was(claims: Sequence[Cl
     assert text == stix_bundle(claims, report.run, **GIVEN)
 
 
+@pytest.mark.slow
 def test_a_campaign_is_what_harvests_and_nobody_is_called_a_threat_actor(claims: Sequence[Claim], report: Report) -> None:
     objects = json.loads(stix_bundle(claims, report.run, **GIVEN))["objects"]
     kinds = [item["type"] for item in objects]
@@ -111,6 +121,7 @@ def test_a_campaign_is_what_harvests_and_nobody_is_called_a_threat_actor(claims:
     assert kinds.count("identity") == 1
 
 
+@pytest.mark.slow
 def test_techniques_stand_under_their_official_ids_and_every_object_is_marked(claims: Sequence[Claim], report: Report) -> None:
     objects = json.loads(stix_bundle(claims, report.run, **GIVEN | {"tlp": "red"}))["objects"]
     patterns = {item["external_references"][0]["external_id"]: item["id"] for item in objects if item["type"] == "attack-pattern"}
@@ -121,12 +132,14 @@ def test_techniques_stand_under_their_official_ids_and_every_object_is_marked(cl
     assert len({tlp_id(level) for level in TLP_LEVELS}) == 5
 
 
+@pytest.mark.slow
 def test_every_technique_that_a_signal_cites_has_an_official_id() -> None:
     from stillwatch.detect.signal import TECHNIQUES
 
     assert not [technique for technique, name in TECHNIQUES.items() if atlas_pattern(technique, name) is None]
 
 
+@pytest.mark.slow
 def test_misp_reads_the_event_and_holds_its_objects_to_the_template(claims: Sequence[Claim], report: Report) -> None:
     text = misp_event(claims, report.run, **GIVEN)
     event = pymisp.MISPEvent()
@@ -149,6 +162,7 @@ def test_misp_reads_the_event_and_holds_its_objects_to_the_template(claims: Sequ
     assert text == misp_event(claims, report.run, **GIVEN)
 
 
+@pytest.mark.slow
 def test_the_template_is_one_that_misp_takes(tmp_path: Any) -> None:
     known = template()
     folder = tmp_path / known["name"]
@@ -162,6 +176,7 @@ def test_the_template_is_one_that_misp_takes(tmp_path: Any) -> None:
         item.add_attribute("no-such-relation", "x")
 
 
+@pytest.mark.slow
 def test_csv_comes_back_and_no_cell_can_be_a_formula(claims: Sequence[Claim], nasty_claims: Sequence[Claim]) -> None:
     for given in (claims, nasty_claims):
         tables = {
@@ -179,12 +194,14 @@ def test_csv_comes_back_and_no_cell_can_be_a_formula(claims: Sequence[Claim], na
 @pytest.mark.parametrize(
     "text", ["=1+1", "+cmd|'/c calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "  =1", "\r=1", "|calc", "＝1", '"=1', "'=1", "%0A=1"]
 )
+@pytest.mark.slow
 def test_what_a_spreadsheet_could_run_begins_with_an_apostrophe_or_an_escape(text: str) -> None:
     cell = next(csv.reader(io.StringIO(csv_text(["head"], [[text]]).split("\r\n", 1)[1])))[0]
     assert cell[0] in "'\\"
     assert cell.endswith(text.strip("\t\r"))
 
 
+@pytest.mark.slow
 def test_numbers_stay_numbers_and_controls_are_escaped() -> None:
     line = csv_text(["a"], [[-1.5, None, "a\nb\x1b", "\ud800"]]).split("\r\n")[1]
     assert line == '"-1.5","","a\\u000ab\\u001b","\\ud800"'
@@ -200,6 +217,7 @@ def test_hostile_texts_leave_every_format_readable_and_safe_to_print(nasty_claim
         assert not [character for character in text if not character.isprintable() and character not in "\r\n"]
 
 
+@pytest.mark.slow
 def test_a_finding_without_values_is_told_in_every_format(report: Report, claims: Sequence[Claim]) -> None:
     bare = replace(claims[5].finding, techniques=(), members=claims[5].finding.members[:1], ordinary=())
     claim = Claim(finding=bare, indicators={})

@@ -11,7 +11,6 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from stillwatch.marks.keys import MasterSecret
 from stillwatch.records.findings import Report, Verdict
@@ -24,7 +23,9 @@ DIGEST = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture(scope="session")
-def schema() -> Draft202012Validator:
+def schema() -> Any:
+    from jsonschema import Draft202012Validator  # seconds of grammars
+
     schema = json.loads(files("stillwatch.share").joinpath("profile-1.schema.json").read_text("utf-8"))
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
@@ -48,7 +49,8 @@ def profile(report: Report, keyed: Keyed) -> Profile:
     return make_profile(report.findings, report.run, _rows(report), keyed, producer="Example Models", tlp="amber+strict")
 
 
-def test_a_profile_holds_to_its_schema_and_comes_back_as_it_was(profile: Profile, schema: Draft202012Validator) -> None:
+@pytest.mark.slow
+def test_a_profile_holds_to_its_schema_and_comes_back_as_it_was(profile: Profile, schema: Any) -> None:
     assert not list(schema.iter_errors(profile_json(profile)))
     assert parse_profile(profile_text(profile).encode(), "p.json") == profile
 
@@ -85,7 +87,8 @@ def test_a_digest_is_the_standard_librarys_hmac_and_gives_nothing_to_another_key
     assert len({keyed.digest(kind, b"1") for kind in KIND_NAMES}) == len(KIND_NAMES)
 
 
-def test_an_unkeyed_profile_says_what_it_gives_away(report: Report, schema: Draft202012Validator) -> None:
+@pytest.mark.slow
+def test_an_unkeyed_profile_says_what_it_gives_away(report: Report, schema: Any) -> None:
     made = make_profile(report.findings, report.run, _rows(report), Unkeyed(), producer="Example Models", tlp="red")
     assert "can guess" in made.notice
     assert made.key_id is None
@@ -157,8 +160,9 @@ HOSTILE: list[tuple[Callable[[dict[str, Any]], None], str]] = [
 
 
 @pytest.mark.parametrize(("change", "said"), HOSTILE)
+@pytest.mark.slow
 def test_a_wrong_profile_is_refused_by_parser_and_schema_alike(
-    change: Callable[[dict[str, Any]], None], said: str, profile: Profile, schema: Draft202012Validator
+    change: Callable[[dict[str, Any]], None], said: str, profile: Profile, schema: Any
 ) -> None:
     value = copy.deepcopy(profile_json(profile))
     change(value)
