@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,28 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace, run: Bench) -> list[dict[str, Any]]:
-    """Every chosen cell and seed."""
-    chosen = _chosen(given)
+    """Every chosen cell and seed for which the time suffices; the first seed of all cells comes before any second one."""
+    due = _due(given)
+    end = time.monotonic() + 3600 * given.hours if given.hours else None
     results: list[dict[str, Any]] = []
-    for place, cell in enumerate(chosen):
-        for seed in range(1, 1 + (1 if given.quick else given.seeds or cell.seeds)):
-            print(f"[{place + 1}/{len(chosen)}] {cell.name}, seed {seed}: ", end="", flush=True)
-            results.append(run_cell(run, cell, seed, lambda told: print(told, end="; ", flush=True)))
-            print(brief(results[-1]), flush=True)
+    for place, (cell, seed) in enumerate(due):
+        if end is not None and time.monotonic() >= end:
+            print(f"{given.hours:g} hours are over: {len(due) - place} of {len(due)} runs are left for the next call, which keeps these")
+            break
+        print(f"[{place + 1}/{len(due)}] {cell.name}, seed {seed}: ", end="", flush=True)
+        results.append(run_cell(run, cell, seed, lambda told: print(told, end="; ", flush=True)))
+        print(brief(results[-1]), flush=True)
     return results
+
+
+def _due(given: argparse.Namespace) -> list[tuple[Cell, int]]:
+    """Cells and seeds in the order in which they are run."""
+    runs = [(seed, place, cell) for place, cell in enumerate(_chosen(given)) for seed in range(1, 1 + _seeds(given, cell))]
+    return [(cell, seed) for seed, _, cell in sorted(runs, key=lambda entry: entry[:2])]
+
+
+def _seeds(given: argparse.Namespace, cell: Cell) -> int:
+    return 1 if given.quick else given.seeds or cell.seeds
 
 
 def _chosen(given: argparse.Namespace) -> list[Cell]:
@@ -70,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--split", choices=sorted(SPLITS), default="tune")
     parser.add_argument("--cells", nargs="*", default=[], help="names of cells to run; default: all")
     parser.add_argument("--seeds", type=int, default=0, help="seeds per cell, from 1; default: as many as each cell says")
+    parser.add_argument("--hours", type=float, default=0.0, help="begin no further cell after so many hours; default: no limit")
     parser.add_argument("--quick", action="store_true", help="two cells, to see that everything runs")
     parser.add_argument("--kept", action="store_true", help="run no cell; write the results of those that are finished")
     parser.add_argument("--windows", action="store_true", help="with --cells or --quick: the windows of queries too")
