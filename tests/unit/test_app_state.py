@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -215,3 +217,31 @@ def test_what_is_left_of_another_run_is_noted_as_undone_before_it_is_overwritten
     RunState.open(tmp_path, "first", resume=True).finish("sketch", {"rows": 1, "seconds": 0.1})
     RunState.open(tmp_path, "second", resume=True).begin()
     assert RunState.open(tmp_path, "first", resume=True).done == {}
+
+
+def test_a_text_whose_writing_is_interrupted_leaves_the_old_one_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run.json").write_text("old", "utf-8")
+
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_text(tmp_path / "run.json", "new")
+    assert {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()} == {"run.json": "old"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such modes there")
+def test_a_text_is_closed_to_others_from_its_first_byte_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    # what a killed run left, open to everybody
+    (tmp_path / ".run.json.partial").touch(0o666)
+    (tmp_path / ".run.json.partial").chmod(0o666)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(stat.S_IMODE(os.fstat(descriptor).st_mode)))
+    old = os.umask(0)
+    try:
+        write_text(tmp_path / "run.json", "new")
+    finally:
+        os.umask(old)
+    assert seen == [0o640]
+    assert stat.S_IMODE((tmp_path / "run.json").stat().st_mode) == 0o640

@@ -118,8 +118,8 @@ def _measure_rows(
                 file.write(held.with_unasked(row))
             file.flush()
             progress.advance(number)
-        if held.unusable and (held.too_many or not answered):
-            raise SuspectError(f"{test.name}: {held.words()}{_advice(held.reason, answered=answered)}")
+        if held.unusable and (held.unsettled or not answered):
+            raise SuspectError(f"{test.name}: {held.words(answered=answered)}{_advice(held.reason, answered=answered)}")
         file.write(held.released())
         file.flush()
         os.fsync(file.fileno())

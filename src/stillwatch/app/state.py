@@ -58,14 +58,24 @@ def remove_folder(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write under a temporary name, sync, then rename: a reader sees the old file or the whole new one."""
+    """Write under a temporary name, sync, then rename: a reader sees the old file or the whole new one.
+
+    The text may be an excerpt of a private one, so the file is closed to others from its first byte on, and what was begun is taken away
+    where writing it fails or is interrupted.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    with naming(path), partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.chmod(0o640)  # excerpts of private text
-    partial.replace(path)
+    with naming(path):
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o640)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
 
 
 def file_sha256(path: Path) -> str:

@@ -104,8 +104,9 @@ def _fill(part: Path, pairs: Sequence[TwinPair], teacher: Suspect, progress: Pro
                 file.write(held.with_unasked(row) if pair.tie else held.released(row))
             file.flush()
             progress.advance(number)
-        if held.unusable and (held.too_many or not _scores(part)):
-            raise SuspectError(f"{named}: no usable score: {held.words()}{_advice(held.reason, _scores(part))}")
+        scored = _scores(part) if held.unusable else 0
+        if held.unusable and (held.unsettled or not scored):
+            raise SuspectError(f"{named}: no usable score: {held.words(answered=scored > 0)}{_advice(held.reason, scored)}")
         file.write(held.released())
         file.flush()
         os.fsync(file.fileno())

@@ -94,6 +94,28 @@ def test_a_stretch_that_cannot_be_answered_is_passed_by_reruns(case: Case) -> No
     assert second.asked[0] == "Q4"
 
 
+def test_units_at_the_end_are_missing_only_where_a_second_run_finds_them_unusable_too(case: Case) -> None:
+    _planned(case)
+    end = range(PAIRS - 3, PAIRS)
+    with pytest.raises(
+        SuspectError, match=r"3 unusable answers in a row, .* not used up.* those at the end that stay unusable are missing"
+    ):
+        _measured(case, Suspect(*end))
+    assert len((case.folder / "t.jsonl").read_text("utf-8").splitlines()) == PAIRS - 3
+    second = Suspect(*end)
+    rows = _measured(case, second)
+    assert second.asked == [f"Q{n}" for n in end]
+    assert [row["pair"] for row in rows if row.get("missing")] == [f"r{n}" for n in end]
+    assert len((case.folder / "t.jsonl.unusable").read_text("utf-8").splitlines()) == 6
+
+
+def test_a_suspect_that_breaks_in_the_last_units_and_is_mended_costs_none(case: Case) -> None:
+    _planned(case)
+    with pytest.raises(SuspectError, match=r"twins: an unusable answer, because the answer is odd; noted in"):
+        _measured(case, Suspect(PAIRS - 1))
+    assert not any(row.get("missing") for row in _measured(case, Suspect()))
+
+
 def test_a_pair_that_nobody_is_asked_for_shows_nothing_of_the_suspect(case: Case) -> None:
     _planned(case, ties=range(3, 20))
     with pytest.raises(SuspectError, match="8 unusable answers in a row"):
