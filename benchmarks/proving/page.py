@@ -9,8 +9,8 @@ from typing import Any
 from scipy import stats
 
 from proving import cast, detectors, proofs
-from proving.innocence import LEVELS, SLOW_KEYS
-from proving.settings import Size
+from proving.innocence import LEVELS
+from proving.settings import EARLIER, Size
 from stillwatch.provenance.verdict import power_of_ten
 
 Records = Mapping[str, Any]
@@ -65,6 +65,8 @@ def _lines(records: Records, size: Size, seed: int, split: str) -> Iterator[str]
     yield from _limits(records, size)
     yield "\n## Time\n"
     yield from _time(records)
+    if split == "confirm":
+        yield "\n" + EARLIER.read_text(encoding="utf-8").rstrip()
 
 
 def _proofs(found: Records) -> Iterator[str]:
@@ -132,8 +134,8 @@ def _innocents(innocence: Records) -> Iterator[str]:
     yield "## Innocents over keys\n"
     yield (
         "Share of random keys, which marked nothing, under which a test gives a p-value at most the level. Exact tests and bounds stay at "
-        "it or below; (!) stands where the count lies beyond the upper 99.9 % point of its binomial law. Twins take "
-        f"{SLOW_KEYS} keys.\n"
+        "it or below; (!) stands where the count lies beyond the upper 99.9 % point of its binomial law. The p-value of twins falls as the "
+        "mean difference rises, so that the keys which reach a level are found by bisection in that order.\n"
     )
     yield "| innocent | test | keys | " + " | ".join(f"p ≤ {level:g}" for level in LEVELS) + " | smallest p |\n|---|---|---:|" + "---:|" * 4
     for name, record in innocence.items():
