@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,22 @@ from stillwatch.provenance.suspects import AnswerError, SuspectError, require_te
 
 _PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".h5", ".msgpack"})
 _ADAPTER = "adapter_config.json"
-_LARGEST_CONFIG = 10_000_000
+_FETCHED = ("attn_implementation", "_attn_implementation", "experts_implementation")
+"""Entries of a configuration that may name code of the model hub."""
+_WEIGHTS, _INDEX = ".safetensors", ".safetensors.index.json"
+_LARGEST_CONFIG, _LARGEST_INDEX = 10_000_000, 100_000_000
 
 
 def check_folder(folder: Path) -> None:
     """Nothing where a folder holds a model in safetensors and nothing that would be run; else SuspectError."""
     if not folder.is_dir():
         raise SuspectError(f"{folder}: no folder; give the folder of a Hugging Face model")
-    names = sorted(path for path in folder.rglob("*") if path.is_file())
+    held = sorted(folder.rglob("*"))
+    linked = [path for path in held if path.is_symlink() and path.is_dir()]
+    if linked:
+        # what lies behind it is neither looked at nor fixed by a seal
+        raise SuspectError(f"{folder}: holds {linked[0].name}, a link to another folder; put that folder's files in its place")
+    names = [path for path in held if path.is_file()]
     pickles = [path for path in names if path.suffix.lower() in _PICKLES]
     if pickles:
         message = (
@@ -32,24 +40,56 @@ def check_folder(folder: Path) -> None:
             "Convert the weights on a machine that you can throw away, and leave the old files out"
         )
         raise SuspectError(message)
-    if not any(path.suffix == ".safetensors" for path in names):
+    inside = [path.relative_to(folder) for path in names]
+    visible = {file.as_posix() for file in inside if not any(part.startswith(".") for part in file.parts)}
+    if not any(name.endswith(_WEIGHTS) for name in visible):
         raise SuspectError(f"{folder}: holds no *.safetensors file; only safetensors are read")
     if any(path.name == _ADAPTER for path in names):
         raise SuspectError(f"{folder}: holds {_ADAPTER}, which names another model to be loaded; merge the adapter into its model first")
-    _check_config(folder / "config.json")
+    _check_config(folder / "config.json", visible)
+    for path in names:
+        if path.name.endswith(_INDEX):
+            _check_index(path, visible)
 
 
-def _check_config(path: Path) -> None:
+def _check_config(path: Path, visible: Collection[str]) -> None:
     if not path.is_file() or path.stat().st_size > _LARGEST_CONFIG:
         raise SuspectError(f"{path}: missing or too large; a model folder has its configuration there")
     try:
-        config = json.loads(path.read_bytes())
+        config: Any = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
         raise SuspectError(f"{path}: not JSON; restore the model's configuration") from None
     if not isinstance(config, dict) or "auto_map" in config:
         raise SuspectError(
             f"{path}: asks for code of the folder to be run (auto_map), which is refused; use an architecture of transformers"
         )
+    fetched = [name for name in _FETCHED if "/" in str(cast("dict[str, Any]", config).get(name))]
+    if fetched:
+        raise SuspectError(f"{path}: asks for code to be fetched and run ({fetched[0]}), which is refused; take the entry out")
+    if (named := cast("dict[str, Any]", config).get("transformers_weights")) is not None:
+        _check_weights(path, [named], (_WEIGHTS, _INDEX), visible)
+
+
+def _check_index(path: Path, visible: Collection[str]) -> None:
+    """Nothing where all parts that an index of weights names are read as they should be."""
+    if path.stat().st_size > _LARGEST_INDEX:
+        raise SuspectError(f"{path}: an index of more than {_LARGEST_INDEX:,} bytes, which no model has; restore it")
+    try:
+        index: Any = json.loads(path.read_bytes())
+        parts = list(index["weight_map"].values())
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        raise SuspectError(f"{path}: no index of weights (a JSON object with a weight_map); restore it") from None
+    _check_weights(path, parts, (_WEIGHTS,), visible)
+
+
+def _check_weights(path: Path, parts: Iterable[Any], suffixes: tuple[str, ...], visible: Collection[str]) -> None:
+    """Files that are hidden or lie elsewhere are not fixed by a seal, and those of another format may be pickles."""
+    for part in parts:
+        if not isinstance(part, str) or part not in visible or not part.endswith(suffixes):
+            raise SuspectError(
+                f"{path}: names {shown(ValueError(repr(part)), 100)} as weights; they must be *.safetensors files of this folder that are "
+                "not hidden"
+            )
 
 
 class FolderSuspect:
