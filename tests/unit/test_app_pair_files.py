@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +57,21 @@ def test_the_head_changes_with_every_pair_and_an_empty_file_has_the_start(path: 
     empty = tmp_path / "empty"
     create_private(empty, "")
     assert read_pairs(empty).head == START
+
+
+def test_a_private_file_that_cannot_be_written_whole_is_named_and_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match=r"No space left on device: '.*master\.key'"):
+            create_private(tmp_path / "master.key", "secret")
+    assert list(tmp_path.iterdir()) == []
+    create_private(tmp_path / "master.key", "secret")
+    with pytest.raises(OutputError, match="never overwritten"):
+        create_private(tmp_path / "master.key", "another")
+    assert (tmp_path / "master.key").read_text("utf-8") == "secret"
 
 
 @pytest.mark.parametrize("change", ["edit", "drop", "swap", "insert"])

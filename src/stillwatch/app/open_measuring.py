@@ -313,8 +313,13 @@ def _write(path: Path, arrays: Arrays) -> None:
     partial = path.with_name(f".{path.name}.partial.npz")
     with naming(path):
         partial.unlink(missing_ok=True)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **cast("dict[str, Any]", arrays))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **cast("dict[str, Any]", arrays))
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise

@@ -14,7 +14,7 @@ _LARGEST_SECRET = 64 * 1024
 
 
 def create_private(path: Path, content: str | bytes) -> None:
-    """A new file with mode 0600; OutputError where something is there already, or the folder is not."""
+    """A new file with mode 0600, whole or none; OutputError where something is there already, or the folder is not."""
     try:
         with naming(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
@@ -24,10 +24,14 @@ def create_private(path: Path, content: str | bytes) -> None:
         raise OutputError(
             f"{path} cannot be made: {error.strerror}; name a file in a folder that is there and that you may write"
         ) from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with naming(path), os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)  # it would stand in the way of the next try, and is no key
+        raise
 
 
 def open_appending(path: Path, mode: int = 0o640) -> IO[str]:
