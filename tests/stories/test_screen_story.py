@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +218,21 @@ def test_a_tokenizer_file_gives_text_its_token_ids(world: Path, tmp_path: Path) 
     assert {row["row"] for row in rows if row["q_value"] <= 0.05} >= set(range(1, MARKED + 1))
     (tmp_path / "broken.json").write_text("{}", "utf-8")
     assert main(["screen", str(tmp_path / "texts.jsonl"), "--tokenizer", str(tmp_path / "broken.json"), *common, "--out", str(out)]) == 1
+
+
+def test_a_mark_that_no_document_could_be_tested_for_is_not_passed_over(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["screen", str(world / "corpus" / "web"), "--mark", "gumbel", "--period", PERIOD, "--key", str(world / "master.key")]
+    assert main([*given, "--out", str(tmp_path / "out")]) == 0
+    said = "No document was tested for a watermark: none has 50 different pairs"
+    assert said in " ".join(capsys.readouterr().out.split())
+    assert said in (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert said in (tmp_path / "out" / "attestation.txt").read_text("utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such modes there")
+def test_every_file_of_a_result_is_closed_to_others(out: Path) -> None:
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) & 0o007 for path in out.iterdir()}
+    assert len(modes) >= 7
+    assert not any(modes.values()), modes

@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from stillwatch.records.screening import NOT_SHOWN, Screening, ShareEstimate, SourceScreened
+from stillwatch.records.screening import NOT_SHOWN, Screening, ShareEstimate, SourceScreened, unlooked
 from stillwatch.report.text import visible
 from stillwatch.report.words import moment, percent, plural
 
@@ -62,6 +62,7 @@ def attestation_text(screening: Screening) -> str:
         "",
         "What was found",
         f"  {plural(whole.documents, 'document')}, {whole.distinct:,} of different content.",
+        *(f"  {line}" for line in unlooked(screening)),
         *(f"  {line}" for line in found_words(whole, level=screening.settings["level"])),
         "",
         "What this does not show",

@@ -26,7 +26,7 @@ from stillwatch.app.screen_state import (
     SOURCES_FILE,
     ScreenFolder,
 )
-from stillwatch.app.state import RUN, remove_folder, write_text
+from stillwatch.app.state import RUN, begin_partial, remove_folder, write_text
 from stillwatch.app.writing import write_table
 from stillwatch.engines.schema import arrow_schema
 from stillwatch.errors import naming
@@ -120,7 +120,7 @@ def _write_documents(
 ) -> tuple[dict[str, Any], ...]:
     """Write the documents table, and give the rows with the numbers `shown`, in that order."""
     schema = arrow_schema(DOCUMENTS)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = begin_partial(path)
     found: dict[int, dict[str, Any]] = {}
     wanted = np.sort(shown)
     done = 0
@@ -152,7 +152,7 @@ def _source_columns(sources: Sequence[SourceScreened]) -> dict[str, list[Any]]:
 
 def _write_quarantine(folder: ScreenFolder, files: int) -> None:
     path = folder.out / QUARANTINE
-    partial = path.with_name(f".{path.name}.partial")
+    partial = begin_partial(path)
     with naming(path), partial.open("wb") as target:
         for part in (folder.reference / "quarantine.jsonl", *(folder.part(place, "jsonl") for place in range(files))):
             if part.exists():

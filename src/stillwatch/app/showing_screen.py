@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stillwatch.app.showing import plain
-from stillwatch.records.screening import Screening, SourceScreened
+from stillwatch.records.screening import Screening, SourceScreened, unlooked
 from stillwatch.report.screen_page import interval
 from stillwatch.report.words import plural
 
@@ -29,7 +29,7 @@ def screening_table(screening: Screening) -> RenderableType:
     table.add_row(plain("whole corpus" if several else screening.sources[0].name), *_cells(whole, whole))
     files = screening.files
     lost = sum(file.quarantined for file in files)
-    parts: list[RenderableType] = [table]
+    parts: list[RenderableType] = [table, *(Text(line) for line in unlooked(screening))]
     parts.append(Text(f"Read {sum(file.rows_in for file in files):,} rows of {plural(len(files), 'file')}, {lost:,} quarantined."))
     parts += [plain(f"Not read: {path[:300]}: {reason}") for path, reason in screening.ignored[:5]]
     if len(screening.ignored) > 5:

@@ -78,6 +78,15 @@ def write_text(path: Path, text: str) -> None:
             raise
 
 
+def begin_partial(path: Path) -> Path:
+    """An empty file beside `path`, closed to others, to be written and then renamed to it."""
+    partial = path.with_name(f".{path.name}.partial")
+    with naming(path):
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o640, exist_ok=False)
+    return partial
+
+
 def file_sha256(path: Path) -> str:
     """Of a file's bytes, hexadecimal. Raises UnreadableInputError where it cannot be read."""
     try:

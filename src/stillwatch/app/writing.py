@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.app.state import write_text
+from stillwatch.app.state import begin_partial, write_text
 from stillwatch.detect.assemble import Evidence, Ruling
 from stillwatch.engines.schema import arrow_schema
 from stillwatch.errors import naming
@@ -29,7 +29,7 @@ def write_table(path: Path, table: Table, columns: dict[str, Any]) -> None:
 
 def write_arrow(path: Path, data: pa.Table) -> None:
     """Write an Arrow table as Parquet, atomically."""
-    partial = path.with_name(f".{path.name}.partial")
+    partial = begin_partial(path)
     with naming(path):
         pq.write_table(data, partial, compression="zstd")
     partial.replace(path)

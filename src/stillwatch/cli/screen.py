@@ -28,7 +28,7 @@ Marks = Annotated[list[str] | None, typer.Option(help="Watermark to test for: gr
 Key = Annotated[Path | None, typer.Option(help="File of the master secret; default: the variable STILLWATCH_MASTER_KEY.")]
 Periods = Annotated[list[str] | None, typer.Option(help="Period of a key, such as 2026-11; repeatable, each is one more test.")]
 Accounts = Annotated[list[str] | None, typer.Option(help="Account of a key, repeatable; default: the key for all accounts.")]
-Width = Annotated[int | None, typer.Option(min=1, max=16, help="Tokens of a context; default: 2, and vLLM's 4.")]
+Width = Annotated[int | None, typer.Option(min=1, max=16, help="Tokens of a context, as at generation; default: 2, and vLLM's 4.")]
 Gamma = Annotated[float, typer.Option(help="Share of green tokens of a green list.")]
 TokenizerFile = Annotated[
     Path | None, typer.Option(help="tokenizer.json of the marked model, for documents without token ids (models extra).")
@@ -72,7 +72,7 @@ def screen(
 
     \b
     stillwatch screen data/ --served served-logs/ --out screened
-    stillwatch screen my_dataset/ --mark green-list --period 2026-11 --tokenizer tokenizer.json
+    stillwatch screen my_dataset/ --mark green-list --width 1 --period 2026-11 --tokenizer tokenizer.json
     """
     _check(fail_on, log)
     from stillwatch.app.screen_requesting import marks_for, screen_request

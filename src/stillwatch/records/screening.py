@@ -192,3 +192,17 @@ class Screening:
     strongest: tuple[dict[str, Any], ...]
     containment: tuple[int, ...]
     p_counts: tuple[int, ...]
+
+
+def unlooked(screening: Screening) -> list[str]:
+    """What was asked for and could be looked for in no document, a sentence each: that nothing was found then says nothing."""
+    whole, settings = screening.whole, screening.settings
+    said: list[str] = []
+    if screening.log is not None and not whole.comparable:
+        said.append(f"No document was compared with the served log: none has {settings['least_words']} words.")
+    if screening.marks and not whole.tested:
+        said.append(
+            f"No document was tested for a watermark: none has {settings['least_scored']} different pairs of context and token id. Name "
+            "the column of token ids (--token-column), or the marked model's tokenizer (--tokenizer)."
+        )
+    return said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillwatch.records.screening import NOT_SHOWN, Screening, ShareEstimate, SourceScreened
+from stillwatch.records.screening import NOT_SHOWN, Screening, ShareEstimate, SourceScreened, unlooked
 from stillwatch.report import words
 from stillwatch.report.figures import screening as figures
 from stillwatch.report.page import environment
@@ -20,6 +20,7 @@ def render_screening(screening: Screening) -> str:
             screening=screening,
             whole=screening.whole,
             headline=headline(screening),
+            unlooked=unlooked(screening),
             sources=screening.sources[:_SOURCES],
             pictures=_pictures(screening),
             shares=_shares(screening),
