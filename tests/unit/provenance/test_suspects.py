@@ -256,6 +256,20 @@ def test_a_host_that_gives_nothing_is_tried_again_and_then_named(server: Server,
     assert all(path == "/v1/chat/completions" for path, _, _ in server.asked)
 
 
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ((401, {}), "HTTP status 401, it wants another bearer token: set STILLWATCH_SUSPECT_KEY"),
+        (_redirects, "HTTP status 307, it points elsewhere, which is not followed"),
+        ((404, {}), "HTTP status 404, it has no such address: the url goes up to and with /v1"),
+    ],
+)
+def test_a_host_that_will_never_answer_us_so_says_what_to_do(server: Server, way: Any, words: str) -> None:
+    server.answer = lambda *_: way
+    with pytest.raises(SuspectError, match=words):
+        server.suspect().answer("?", most_tokens=5)
+
+
 def test_what_a_host_says_does_not_act_on_a_terminal(server: Server) -> None:
     server.answer = lambda *_: lambda handler: handler.wfile.write(b"HTTP/1.1 \x1b[31mEVIL\x1b]0;title\x07\r\n\r\n")
     with pytest.raises(SuspectError) as refused:

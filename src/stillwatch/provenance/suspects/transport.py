@@ -143,7 +143,7 @@ class Transport:
                 error.close()
                 if error.code in _REFUSED:
                     raise AnswerError(f"the endpoint refuses the question (HTTP status {error.code}); it is left out") from None
-                reason = f"HTTP status {error.code}"
+                reason = f"HTTP status {error.code}{_advice(error.code)}"
                 if error.code not in _AGAIN:
                     break
             except (OSError, http.client.HTTPException, ValueError) as error:
@@ -172,6 +172,15 @@ class Transport:
             if declared is not None and declared.isascii() and declared.isdigit() and size < int(declared):
                 raise http.client.IncompleteRead(b"", int(declared) - size)
         return b"".join(parts)
+
+
+def _advice(status: int) -> str:
+    """What to do about a host that will never answer us so."""
+    if status in (401, 403):
+        return ", it wants another bearer token: set STILLWATCH_SUSPECT_KEY, or STILLWATCH_TEACHER_KEY for a teacher"
+    if 300 <= status < 400:
+        return ", it points elsewhere, which is not followed: give the address itself"
+    return ", it has no such address: the url goes up to and with /v1" if status == 404 else ""
 
 
 def _object(body: bytes) -> dict[str, Any]:
