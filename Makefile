@@ -52,7 +52,7 @@ types: .venv/.dev
 	$(BIN)/pyright
 
 quick-tests: .venv/.dev
-	$(BIN)/python -m pytest -m "not slow and not spark and not postgres and not many_runs" -n 2 --dist loadfile --hypothesis-profile=quick --durations=200 --durations-min=0.05 -q tests/unit tests/properties tests/docs
+	$(BIN)/python -m pytest -m "not slow and not spark and not postgres and not many_runs" -n 2 --dist loadfile --hypothesis-profile=quick -q tests/unit tests/properties tests/docs
 
 test-spark: .venv/.spark ## the contract suite on PySpark in local mode (needs Java 17)
 	$(BIN)/python -m pytest -m spark
