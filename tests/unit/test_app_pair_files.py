@@ -74,6 +74,12 @@ def test_a_private_file_that_cannot_be_written_whole_is_named_and_not_left(tmp_p
     assert (tmp_path / "master.key").read_text("utf-8") == "secret"
 
 
+def test_another_file_is_not_called_a_changed_one(tmp_path: Path) -> None:
+    create_private(tmp_path / "questions.jsonl", '{"slot": "city/weather"}\n')
+    with pytest.raises(BrokenChainError, match="does not say which line it follows, as lines of a pairs file do"):
+        read_pairs(tmp_path / "questions.jsonl")
+
+
 @pytest.mark.parametrize("change", ["edit", "drop", "swap", "insert"])
 def test_a_file_that_was_changed_is_refused(path: Path, change: str) -> None:
     lines = path.read_bytes().splitlines(keepends=True)

@@ -151,8 +151,10 @@ def pair_of(plain: bytes, path: Path, number: int) -> TwinPair | None:
 
 
 def _check_follows(entry: dict[str, Any], previous: str, place: str) -> None:
-    if entry.get("previous") != previous:
-        found = f"{place}, follows on {str(entry.get('previous'))[:64]}, the line before it is {previous}"
+    if "previous" not in entry:
+        raise BrokenChainError(f"{place}, does not say which line it follows, as lines of a pairs file do; name the gateway's pairs file")
+    if entry["previous"] != previous:
+        found = f"{place}, follows on {str(entry['previous'])[:64]}, the line before it is {previous}"
         raise BrokenChainError(f"{found}: the file was changed; use a copy from before, and find out who changed it")
 
 
