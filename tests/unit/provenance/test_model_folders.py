@@ -113,6 +113,65 @@ def test_a_tokenizer_of_ids_that_the_model_lacks_costs_the_unit(tmp_path: Path) 
             ask()
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"max_time": 1e-9},
+        {"suppress_tokens": list(range(VOCABULARY))},
+        {"return_dict_in_generate": True},
+        {"eos_token_id": "w1"},
+        {"cache_implementation": "offloaded"},
+        {"num_beams": 3},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_a_folder_s_own_settings_of_sampling_change_nothing(tmp_path: Path, settings: dict[str, Any]) -> None:
+    _saved(tmp_path, _model())
+    plain = FolderSuspect(tmp_path, seed=1).continuation("w1 w2", most_tokens=9)
+    assert len(plain) == 9
+    path = tmp_path / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | settings), encoding="utf-8")
+    assert FolderSuspect(tmp_path, seed=1).continuation("w1 w2", most_tokens=9) == plain
+
+
+def test_an_answer_ends_where_the_folder_says(tmp_path: Path) -> None:
+    _saved(tmp_path, _model())
+    plain = FolderSuspect(tmp_path, seed=1).continuation("w1 w2", most_tokens=9)
+    (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": [plain[3]]}), encoding="utf-8")
+    assert FolderSuspect(tmp_path, seed=1).continuation("w1 w2", most_tokens=9) == plain[: plain.index(plain[3]) + 1]
+
+
+def test_whatever_a_hostile_folder_makes_the_library_raise_costs_the_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _saved(tmp_path, _model()) / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"return_dict": False}), encoding="utf-8")
+    suspect = FolderSuspect(tmp_path, seed=1)
+
+    def ask_all() -> None:
+        for ask in (lambda: suspect.answer("w1 w2", most_tokens=3), lambda: suspect.log_likelihood("w1", " w2")):
+            with pytest.raises(AnswerError, match="the model fails on a text"):
+                ask()
+
+    ask_all()
+
+    def failing(*_: object, **__: object) -> None:
+        raise Exception("WordPiece error")  # noqa: TRY002 - as the library does
+
+    monkeypatch.setattr(suspect, "_tokenizer", failing)
+    ask_all()
+
+
+def test_weights_that_an_index_finds_elsewhere_are_not_loaded(tmp_path: Path) -> None:
+    folder = _saved(tmp_path / "model", _model())
+    (folder / "model.safetensors").rename(tmp_path / "elsewhere.safetensors")
+    names = dict.fromkeys(_model().state_dict(), "../elsewhere.safetensors")
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": names}), encoding="utf-8")
+    (folder / "other.safetensors").touch()
+    # the library itself would load them
+    transformers.AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+    with pytest.raises(SuspectError, match="as weights; they must be"):
+        FolderSuspect(folder, seed=1)
+
+
 def test_an_adapter_that_names_another_model_is_refused(tmp_path: Path) -> None:
     _saved(tmp_path, _model())
     (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "/somewhere/else"}', encoding="utf-8")

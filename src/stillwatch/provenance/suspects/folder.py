@@ -118,6 +118,8 @@ class FolderSuspect:
             raise SuspectError(
                 f"{folder}: cannot be loaded ({type(error).__name__}: {shown(error, 300)}); check the model's files"
             ) from None
+        # what is tested are the weights: a folder's own settings of sampling could cut every answer short, or forbid tokens
+        model.generation_config = transformers.GenerationConfig(eos_token_id=_ends(model.generation_config))
         self._model = model.eval()
         self._torch.manual_seed(seed)
         places = getattr(model.config, "max_position_embeddings", None)
@@ -129,13 +131,16 @@ class FolderSuspect:
         return int(self._model.get_output_embeddings().weight.shape[0])
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a text, without special tokens. AnswerError for what is no text."""
+        """Token ids of a text, without special tokens. AnswerError for what is no text, or what the tokenizer fails on."""
         require_text(text)
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        with _failing():
+            return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def answer(self, prompt: str, *, most_tokens: int) -> str:
         """A sampled continuation, as text."""
-        return str(self._tokenizer.decode(self.continuation(prompt, most_tokens=most_tokens), skip_special_tokens=True))
+        ids = self.continuation(prompt, most_tokens=most_tokens)
+        with _failing():
+            return str(self._tokenizer.decode(ids, skip_special_tokens=True))
 
     def continuation(self, prompt: str, *, most_tokens: int) -> list[int]:
         """Token ids of a sampled continuation at temperature 1."""
@@ -155,12 +160,13 @@ class FolderSuspect:
                 max_new_tokens=new,
                 pad_token_id=self._tokenizer.pad_token_id or self._tokenizer.eos_token_id or 0,
             )
-        return made[0, len(ids) :].tolist()
+            return made[0, len(ids) :].tolist()
 
     def log_likelihood(self, prompt: str, answer: str) -> float:
         """ln probability (nats) of the tokens that begin in `answer`, the text being tokenised whole."""
         require_text(prompt + answer)
-        encoded = self._tokenizer(prompt + answer, add_special_tokens=False, return_offsets_mapping=True)
+        with _failing():
+            encoded = self._tokenizer(prompt + answer, add_special_tokens=False, return_offsets_mapping=True)
         ids, starts = encoded["input_ids"][: self.longest], [start for start, _ in encoded["offset_mapping"]][: self.longest]
         ours = [place for place, start in enumerate(starts) if start >= len(prompt) and place > 0]
         if not ours:
@@ -184,12 +190,19 @@ class FolderSuspect:
         return self._torch.log_softmax(logits, dim=-1).numpy()
 
 
+def _ends(settings: Any) -> list[int] | None:
+    """Token ids that end an answer, of a folder's settings of generation; None where it names none that can be."""
+    named = getattr(settings, "eos_token_id", None)
+    ids = named if isinstance(named, list) else [named]
+    return ids if all(type(token) is int and token >= 0 for token in ids) else None
+
+
 @contextmanager
 def _failing() -> Generator[None]:
     """What a model raises on a text, such as for token ids that it has no weights for, or when it draws from no numbers, costs the unit."""
     try:
         yield
-    except (IndexError, RuntimeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - the library raises whatever its parts do, of a folder that may be hostile
         raise AnswerError(f"the model fails on a text ({type(error).__name__}: {shown(error)}); it is left out") from None
 
 
