@@ -192,8 +192,8 @@ class FolderSuspect:
 
 def _ends(settings: Any) -> list[int] | None:
     """Token ids that end an answer, of a folder's settings of generation; None where it names none that can be."""
-    named = getattr(settings, "eos_token_id", None)
-    ids = named if isinstance(named, list) else [named]
+    named: Any = getattr(settings, "eos_token_id", None)
+    ids: list[Any] = cast("list[Any]", named) if isinstance(named, list) else [named]
     return ids if all(type(token) is int and token >= 0 for token in ids) else None
 
 
