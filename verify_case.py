@@ -5,28 +5,30 @@ VERIFIER_KEY is the evidence log's line NAME+ID+KEY, or a file that holds it. Ge
 case. Without it you learn that the file agrees with itself, and not who sealed it ("unknown signer"). Exit status: 0 every step
 passed, 1 the file is refused, 2 wrong usage.
 
-This needs Python 3.10 and, for signatures, the package `cryptography` or the command `openssl` 3. It reads one file, opens no connection
-and unpacks nothing. It shares no code with Stillwatch; docs/reference/sealed-case.md describes the format. The twelve steps stand
+This needs Python 3.10 and, for signatures, the package `cryptography`. It reads one file, opens no connection, starts nothing and unpacks
+nothing. It shares no code with Stillwatch; docs/reference/sealed-case.md describes the format. The twelve steps stand
 in their order, and each relies on those before it.
 """
 
 import argparse
 import base64
+import functools
 import hashlib
 import html
 import json
 import re
 import struct
-import subprocess
 import sys
-import tempfile
 import zlib
+from datetime import datetime
+from decimal import Context, Decimal
 from fractions import Fraction
 from pathlib import Path
 
 LARGEST_FILE, LARGEST_ENVELOPE, LONGEST_LINE, MOST_MEMBERS = 64 * 2**20, 4 * 2**20, 2**20, 1200
-MOST_ROWS, MOST_CELLS, MOST_WORK = 50_000, 500_000, 5_000_000
+MOST_ROWS, MOST_CELLS, MOST_WORK, DEEPEST = 50_000, 500_000, 5_000_000, 32
 WITHHELD = object()
+DIGITS = Context(prec=60)
 
 
 class RefusedError(Exception):
@@ -51,11 +53,23 @@ def canonical(value):
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
+def whole(text):
+    """Of JSON's numbers, those that everybody reads alike."""
+    if not re.fullmatch("-?[0-9]{1,16}", text) or abs(int(text)) >= 2**53:
+        raise ValueError(f"a whole number below 2^53 was expected, not {text[:40]}")
+    return int(text)
+
+
+def depth(value):
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+
 def read_json(data, place):
     """The value, if these bytes are its one canonical form: so no name stands twice, and nobody reads it in another way."""
     try:
-        value = json.loads(data.decode())
-        same = canonical(value) == data
+        value = json.loads(data.decode(), parse_int=whole, parse_float=whole, parse_constant=whole)
+        same = canonical(value) == data and depth(value) <= DEEPEST
     except (ValueError, RecursionError) as error:
         raise RefusedError("json-form", place, "canonical JSON", str(error)) from None
     need(same, "json-form", place, "canonical JSON", "another order or form, or a name that stands twice")
@@ -153,12 +167,17 @@ def misfit(value, shape, place):
     if isinstance(shape, dict) and isinstance(value, dict) and set(shape) == set(value):
         return next((odd for name in shape if (odd := misfit(value[name], shape[name], f"{place}.{name}"))), None)
     if isinstance(shape, str):
-        holds = isinstance(value, str) and re.fullmatch(shape, value, re.DOTALL) is not None
-    elif shape is int:
-        holds = type(value) is int and abs(value) < 2**53
+        holds = isinstance(value, str) and re.fullmatch(shape, value, re.DOTALL) and (shape != TIME or in_calendar(value))
     else:
         holds = value is None if shape is None else isinstance(shape, type) and type(value) is shape
     return None if holds else (place, shape, value)
+
+
+def in_calendar(text):
+    try:
+        return bool(datetime.fromisoformat(text[:-1]))
+    except ValueError:
+        return False
 
 
 def fit(value, shape, defect, place):
@@ -170,7 +189,7 @@ TEXT, HEX, COLUMN = ".*", "[0-9a-f]{64}", "[a-z][a-z0-9_]{0,63}"
 C, N, E = "C[1-9][0-9]{0,3}", "N[1-9][0-9]{0,3}", "E[1-9][0-9]{0,3}"
 TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"
 DECIMAL = r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,12})?"
-RULES = "count|distinct|sum|min|max|share|ratio|stated"
+RULES = "count|distinct|sum|min|max|share|ratio|q_value|holm|log_mean|stated"
 TYPES = "text|integer|decimal|time|boolean"
 NAMES = "account|exchange|group|finding|trace"
 NAME = "[!-*,-~]{1,255}"
@@ -183,8 +202,9 @@ PREDICATE = {
     "sealed": {"at": TIME, "by": TEXT, "recipient": (TEXT, None), "version": TEXT},
     "log": {"keys": [TEXT], "origin": TEXT, "size": int, "root": HEX},
     "claims": [{"uid": C, "text": TEXT, "about": TEXT, "certainty": TEXT, "source": TEXT, "numbers": [N], "exhibits": [E]}],
-    "numbers": [{"uid": N, "label": TEXT, "value": DECIMAL, "unit": TEXT, "how": TEXT, "rule": RULES, "exhibit": (E, None), "of": [N],
-                 "column": (COLUMN, None), "where": [{"column": COLUMN, "equals": (TEXT, int, bool, None)}]}],
+    "numbers": [{"uid": N, "label": TEXT, "value": f"{DECIMAL}|{TIME}", "unit": TEXT, "how": TEXT, "rule": RULES,
+                 "exhibit": (E, None), "of": [N], "column": (COLUMN, None), "by": (COLUMN, None),
+                 "where": [{"column": COLUMN, "equals": (TEXT, int, bool, None)}]}],
     "exhibits": [{"uid": E, "kind": "rows|file|note", "title": TEXT, "shows": TEXT, "origin": TEXT, "columns": [SHOWN], "rows": int,
                   "root": HEX, "withheld": bool, "index": int, "salt": HEX}],
     "ordinary": [{"text": TEXT, "weighed": TEXT}],
@@ -198,6 +218,14 @@ PREDICATE = {
 STATEMENT = {"_type": "https://in-toto[.]io/Statement/v1", "predicateType": "urn:stillwatch:sealed-case:1",
              "subject": [{"name": TEXT, "digest": {"sha256": HEX}}], "predicate": PREDICATE}
 # fmt: on
+TAKES = {  # what a number of a rule has to name, and what it may name besides; all others name an exhibit and a column
+    "stated": ([], []),
+    "ratio": (["of"], []),
+    "count": (["exhibit"], ["where"]),
+    "share": (["exhibit"], ["where"]),
+    "sum": (["exhibit", "column"], ["by", "where"]),
+    "q_value": (["exhibit", "column", "by", "of"], ["where"]),
+}
 
 # Steps 2 to 4: the envelope (DSSE), the key, the signature. Nothing that is signed is read before its signature was checked.
 
@@ -227,7 +255,11 @@ def read_envelope(data):
 
 
 def check_key(signers, trusted):
-    for key, _ in signers:  # who was given no ML-DSA-44 key relies on the Ed25519 key
+    """Who was given no ML-DSA-44 key relies on the Ed25519 key. Who was given one relies on it, and it has to have signed."""
+    signed = [key for key, _ in signers]
+    second = [key for key in trusted if key[2] == 6 and key[0] == signed[0][0]]
+    need(not second or set(second) & set(signed), "key", "case.json", [key[:2] for key in second], "no signature of that key")
+    for key in signed:
         if trusted and (key[2] == 1 or 6 in [one[2] for one in trusted]):
             need(key in trusted, "key", "case.json", [one[:2] for one in trusted], key[:2])
 
@@ -242,7 +274,7 @@ def holds(key, signature, message, notes):
         from cryptography.exceptions import InvalidSignature
     except ImportError:
         if key[2] == 1:
-            return openssl_holds(key[3], signature, message)
+            sys.exit("verify_case.py: signatures need the Python package cryptography: pip install cryptography")
         notes[:] = ["ML-DSA-44 lines were not checked: that needs the package cryptography, version 48 or newer"]
         return True
     try:
@@ -250,20 +282,6 @@ def holds(key, signature, message, notes):
     except (InvalidSignature, ValueError):
         return False
     return True
-
-
-def openssl_holds(public, signature, message):
-    """The same for Ed25519 by the command openssl, which reads key, signature and message from files."""
-    with tempfile.TemporaryDirectory() as folder:
-        told = ["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-rawin"]
-        der = bytes.fromhex("302a300506032b6570032100") + public
-        for option, data in (("-inkey", der), ("-sigfile", signature), ("-in", message)):
-            told += [option, f"{folder}/file{option}"]
-            Path(told[-1]).write_bytes(data)
-        try:
-            return subprocess.run(told, capture_output=True, check=False).returncode == 0
-        except OSError:
-            sys.exit("verify_case.py: signatures need the Python package cryptography or the command openssl; install one of them")
 
 
 def check_signatures(payload, signers, notes):
@@ -285,14 +303,20 @@ def read_statement(payload):
     whole = [case["log"]["size"]] + [exhibit[name] for exhibit in exhibits for name in ("rows", "index")]
     whole += [one["rows"] for one in case["inputs"] if one["rows"] is not None]
     need(min(whole) >= 0, "statement-form", "the statement", "no number below nothing", min(whole))
-    full = all(case[name] for name in ("claims", "ordinary", "limits", "custody")) and all(exhibit["columns"] for exhibit in exhibits)
-    need(full and statement["subject"], "statement-form", "the statement", "claims, explanations, limits, custody, columns", "none")
+    never_empty = [statement["subject"], *(case[name] for name in ("claims", "exhibits", "ordinary", "limits", "custody"))]
+    never_empty += [exhibit["columns"] for exhibit in exhibits]
+    need(all(never_empty), "statement-form", "the statement", "claims, exhibits, explanations, limits, custody, columns", "none")
     for letter, name in (("C", "claims"), ("N", "numbers"), ("E", "exhibits")):
         found = [item["uid"] for item in case[name]]
         need(found == [f"{letter}{place + 1}" for place in range(len(found))], "statement-order", name, f"{letter}1, {letter}2, …", found)
     known = {item["uid"] for item in exhibits + numbers}
     named = {uid for claim in case["claims"] for uid in claim["numbers"] + claim["exhibits"]} | {one["exhibit"] for one in numbers} - {None}
     need(named <= known, "reference", "the statement", "what is in it", sorted(named - known)[:1])
+    for number in numbers:  # a number names what its rule takes, and no more: none looks better founded than it is
+        takes, may = TAKES.get(number["rule"], (["exhibit", "column"], ["where"]))
+        found = [name for name in ("exhibit", "column", "by", "of", "where") if number[name]]
+        right = set(takes) <= set(found) <= set(takes + may) and len(number["of"]) == {"ratio": 2, "q_value": 1}.get(number["rule"], 0)
+        need(right, "statement-form", number["uid"], takes, found)
     for exhibit in exhibits:
         names = [column["name"] for column in exhibit["columns"]]
         need(len(set(names)) == len(names), "statement-form", exhibit["uid"], "each column once", names)
@@ -301,7 +325,8 @@ def read_statement(payload):
             need(column["shown"] in (best, "hash"), "identifier", column["name"], f"{best} or hash", column["shown"])
     rows = {exhibit["uid"]: exhibit["rows"] for exhibit in exhibits}
     cells = sum(exhibit["rows"] * len(exhibit["columns"]) for exhibit in exhibits)
-    work = sum(rows.get(number["exhibit"], 0) * (1 + len(number["where"])) for number in numbers)
+    costs = [(1 + len(number["where"])) * (100 if number["rule"] == "log_mean" else 1) for number in numbers]
+    work = sum(rows.get(number["exhibit"], 0) * cost for number, cost in zip(numbers, costs, strict=True))
     small = sum(rows.values()) <= MOST_ROWS and cells <= MOST_CELLS and work <= MOST_WORK
     need(small, "too-large", "the statement", f"{MOST_ROWS} rows, {MOST_CELLS} cells, {MOST_WORK} reads", [cells, work])
     return statement
@@ -334,6 +359,7 @@ def check_checkpoint(note, signers, log, notes):
         len(note) <= 2**17 and below.endswith("\n") and origin == signers[0][0][0], "checkpoint", "checkpoint", "a state of the log", origin
     )
     wanted = f"{origin}\n{size}\n{base64.b64encode(root).decode()}"
+    need(re.fullmatch("[^\n]+\n(0|[1-9][0-9]*)\n[A-Za-z0-9+/]{43}=", body), "checkpoint", "checkpoint", "name, size and root alone", body)
     need(body == wanted, "checkpoint-other", "checkpoint", wanted, body)
     lines = [re.fullmatch(f"— ({NAME}) (.+)", line) for line in below[:-1].split("\n")]
     need(len(lines) <= 32 and all(lines), "checkpoint", "checkpoint", "signature lines", below)
@@ -365,6 +391,7 @@ def check_proof(case, exhibit, data, note):
     head, _, end = data.partition(b"\n\n")
     lines = head.decode("utf-8", "replace").split("\n")
     need(len(lines) >= 3 and lines[0] == "c2sp.org/tlog-proof@v1" and lines[1][:6] == "extra ", "proof", place, "a tlog-proof", lines[:2])
+    need(re.fullmatch("index (0|[1-9][0-9]*)", lines[2]), "proof", place, "an index", lines[2])
     need(end == note, "proof-checkpoint", place, "the case's own checkpoint", "another one")
     need(lines[2] == f"index {index}", "proof-index", place, f"index {index}", lines[2])
     record, path = from_base64(lines[1][6:], "proof", place), [from_base64(line, "proof", place) for line in lines[3:]]
@@ -435,45 +462,92 @@ def chosen(number, rows, names):
     return rows
 
 
-def aggregate(number, rows, names):
-    """Different values of a column, their sum, the smallest or the largest; None where one is withheld."""
-    rule, uid, column = number["rule"], number["uid"], number["column"]
-    need(column in names, "number-rule", uid, "a column of the exhibit", column)
-    values = [row[column] for row in rows if row[column] is not None]
-    if WITHHELD in values:
-        return None
+def cells(number, rows, names):
+    """The number's columns in each row in which none of them is null; None where one is withheld."""
+    wanted = [name for name in (number["column"], number["by"]) if name]
+    need(set(wanted) <= set(names), "number-rule", number["uid"], "columns of the exhibit", wanted)
+    found = [[row[name] for name in wanted] for row in rows]
+    return None if any(WITHHELD in values for values in found) else [values for values in found if None not in values]
+
+
+def aggregate(number, found, earlier):
+    """What the rule gives over (value of `column`, value of `by`) of each row."""
+    rule, uid = number["rule"], number["uid"]
     if rule == "distinct":
-        return Fraction(len({(type(value), value) for value in values}))
-    for value in values:
-        fit(value, (DECIMAL, int), "number-rule", uid)
-    need(values or rule == "sum", "number-rule", uid, f"a {rule} of something", "no values")
-    return {"sum": sum, "min": min, "max": max}[rule](map(Fraction, values or [0]))
+        return Fraction(len({(type(values[0]), values[0]) for values in found}))
+    times = rule in ("min", "max") and re.fullmatch(TIME, number["value"])
+    for value in (value for values in found for value in values):
+        fit(value, TIME if times else (DECIMAL, int), "number-rule", uid)
+    exact = found if times else [[Fraction(value) for value in values] for values in found]
+    if rule == "sum":
+        return sum((values[0] * (values[1] if number["by"] else 1) for values in exact), Fraction(0))
+    need(exact, "number-rule", uid, f"a {rule} of something", "no values")
+    if rule == "q_value":
+        return q_value(exact, earlier.get(number["of"][0]), uid)
+    first = [values[0] for values in exact]
+    return {"min": min, "max": max, "holm": holm, "log_mean": log_mean}[rule](first)
+
+
+def holm(log10_p):
+    """Holm 1979: the smallest of m p-values, multiplied by m; all as log10."""
+    need(max(log10_p) <= 0, "number-rule", "holm", "p-values of at most 1", max(log10_p))
+    return min(Fraction(0), min(log10_p) + Fraction(Decimal(len(log10_p)).log10(DIGITS)))
+
+
+def log_mean(log10_e):
+    """The mean of e-values; all as log10."""
+    need(max(map(abs, log10_e)) <= 100_000, "number-rule", "log_mean", "exponents of ten up to 100,000", "another")
+    exponents = [DIGITS.divide(Decimal(one.numerator), Decimal(one.denominator)) for one in log10_e]
+    total = functools.reduce(DIGITS.add, (DIGITS.power(Decimal(10), one) for one in exponents))
+    return Fraction(DIGITS.divide(total, Decimal(len(log10_e))).log10(DIGITS))
+
+
+def q_value(tests, stated, uid):
+    """Benjamini and Hochberg 1995, section 3.1, over (p-value, how many tests have it); twice, for two families at half the level each."""
+    fit(stated, DECIMAL, "number-rule", uid)
+    sound = Fraction(stated) in [value for value, _ in tests] and all(count >= 1 and count.denominator == 1 for _, count in tests)
+    need(sound, "number-rule", uid, "a p-value among tests that are counted", stated)
+    counts = {}
+    for value, count in tests:
+        counts[value] = counts.get(value, 0) + count
+    best, below, all_tests = Fraction(1, 2), 0, sum(counts.values())
+    for value in sorted(counts):
+        below += counts[value]
+        if value >= Fraction(stated):
+            best = min(best, value * all_tests / below)
+    return 2 * best
 
 
 def recompute(number, tables, columns, earlier):
-    """The exact value; None where it rests on what is withheld, or is merely stated."""
+    """The exact value, or a time; None where it rests on what is withheld, or is merely stated."""
     rule, uid, every = number["rule"], number["uid"], tables.get(number["exhibit"])
     if rule == "ratio":
-        need(len(number["of"]) == 2 and set(number["of"]) <= set(earlier), "number-rule", uid, "two earlier numbers", number["of"])
+        need(set(number["of"]) <= set(earlier), "number-rule", uid, "two earlier numbers", number["of"])
+        for one in number["of"]:
+            fit(earlier[one], DECIMAL, "number-rule", uid)
         upper, lower = (Fraction(earlier[one]) for one in number["of"])
         need(lower, "number-rule", uid, "a ratio to something", "a ratio to nothing")
         return upper / lower
-    rows = None if rule == "stated" or every is None else chosen(number, every, columns[number["exhibit"]])
-    if rows is None or rule not in ("count", "share"):
-        return rows if rows is None else aggregate(number, rows, columns[number["exhibit"]])
-    need(every or rule == "count", "number-rule", uid, "a share of something", "a share of no rows")
-    return Fraction(len(rows), len(every) if rule == "share" else 1)
+    rows = None if every is None else chosen(number, every, columns[number["exhibit"]])
+    if rows is None or rule == "count":
+        return rows if rows is None else Fraction(len(rows))
+    if rule == "share":
+        need(every, "number-rule", uid, "a share of something", "a share of no rows")
+        return Fraction(len(rows), len(every))
+    found = cells(number, rows, columns[number["exhibit"]])
+    return found if found is None else aggregate(number, found, earlier)
 
 
 def check_number(number, tables, columns, earlier):
     value = recompute(number, tables, columns, earlier)
     if value is None:
         return "stated" if number["rule"] == "stated" else "withheld"
-    places = len(number["value"].partition(".")[2])
-    scaled = round(value * 10**places)  # to as many places as are claimed, half to even
-    digits = str(abs(scaled)).zfill(places + 1)
-    found = "-" * (scaled < 0) + (f"{digits[:-places]}.{digits[-places:]}" if places else digits)
-    need(found == number["value"], "number", number["uid"], found, number["value"])
+    if isinstance(value, Fraction):
+        places = len(number["value"].partition(".")[2])
+        scaled = round(value * 10**places)  # to as many places as are claimed, half to even
+        digits = str(abs(scaled)).zfill(places + 1)
+        value = "-" * (scaled < 0) + (f"{digits[:-places]}.{digits[-places:]}" if places else digits)
+    need(value == number["value"], "number", number["uid"], value, number["value"])
     return "recomputed"
 
 
@@ -493,14 +567,35 @@ def check_custody(case):
     need(end == expected, "custody-end", "the last event", expected, end)
 
 
+PAGE_HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
+<meta name="referrer" content="no-referrer">
+"""
+PAGE_STYLE = "<title>[^<]*</title>\n<style>[^<]*</style>\n</head>\n"
+TAG = (
+    "</?(html|body|main|h[1-3]|p|b|i|ul|li|section|div|dl|dt|dd|table|thead|tbody|tr|th|td|code|pre|br|a|span)"
+    '( class="[a-z ]*"| href="#[A-Za-z0-9]*"| id="(check|[CEN][0-9]{1,4})")?>'
+)
+
+
 def check_narrative(page, case):
+    """It runs nothing and fetches nothing: a fixed head, a title, a style, and plain tags without handlers, comments and outside links."""
     text = decoded(page, "narrative")
-    need("<script" not in text.lower() and "\r" not in text, "narrative", "narrative.html", "a page that runs nothing", "a script")
-    found = [(uid, html.unescape(shown)) for uid, shown in re.findall('<span id="([CN][0-9]{1,4})">([^<]*)</span>', text)]
+    begins = re.match(re.escape(PAGE_HEAD) + PAGE_STYLE, text)
+    need(begins and "\r" not in text, "narrative", "narrative.html", "a page with the head of the format", text[:40])
+    body = text[begins.end() :]
+    left = re.sub(TAG, "", body).partition("<")
+    need(not left[1], "narrative", "narrative.html", "plain tags that run nothing", left[2][:40])
+    found = [(uid, html.unescape(shown)) for uid, shown in re.findall('<span id="([CN][0-9]{1,4})">([^<]*)</span>', body)]
     expected = [(claim["uid"], claim["text"]) for claim in case["claims"]]
     expected += [(number["uid"], f"{number['value']} {number['unit']}") for number in case["numbers"]]
     other = next((one for one, two in zip(found, [*expected, None], strict=False) if one != two), "less")
-    need(found == expected, "narrative", "narrative.html", "claims and numbers of the statement", other)
+    same = found == expected and len(re.findall(' id="[CN]', body)) == len(found)
+    need(same, "narrative", "narrative.html", "claims and numbers of the statement, each once", other)
 
 
 def steps(data, trusted, result):
@@ -561,6 +656,7 @@ def verify(data, trusted):
 def trusted_keys(given):
     try:
         lines = [given] if re.fullmatch(r"[^+\s]+\+[0-9a-f]{8}\+\S+", given) else Path(given).read_text("utf-8").split()
+        need(lines, "no key", given, "a line NAME+ID+KEY", "an empty file")
         return [read_key(line) for line in lines]
     except (OSError, ValueError, RefusedError) as error:
         sys.stderr.write(f"verify_case.py: --key: {error}\n")
@@ -575,6 +671,8 @@ def main():
     given = parser.parse_args()
     trusted = [key for one in given.key for key in trusted_keys(one)]
     try:
+        if not Path(given.case).is_file():
+            parser.error(f"{given.case} is no file")
         with Path(given.case).open("rb") as file:
             result = verify(file.read(LARGEST_FILE + 1), trusted)
     except OSError as error:

@@ -288,6 +288,17 @@ def test_an_interrupt_is_one_sentence_and_130(
     assert said.err.strip() == "stillwatch: interrupted; what was finished is kept: run the same command with --resume to go on"
 
 
+def test_an_interrupted_command_that_has_nothing_to_go_on_from_names_no_option_that_it_lacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def interrupt(*arguments: object, **others: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stillwatch.app.case_verifying.verify_file", interrupt)
+    assert main(["verify", str(tmp_path / "case.zip")]) == 130
+    assert capsys.readouterr().err.strip() == "stillwatch: interrupted; run the same command again"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 def test_what_standard_output_could_not_take_is_a_failure() -> None:
     with Path("/dev/full").open("w") as full:

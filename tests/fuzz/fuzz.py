@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))
 import build_cases
 import editing
 import grounds
-import inside_defects
 import making
+import told_defects
 
 from stillwatch.errors import StillwatchError
 from stillwatch.ledger.canonical import canonical_json, read_canonical
@@ -236,7 +236,7 @@ class Fuzzer:
             if event["after"] is None:
                 event["after"] = "0" * 64
             if self.draw.random() < 0.6:
-                inside_defects.relinked(part.case["custody"])
+                told_defects.relinked(part.case["custody"])
         part.members["narrative.html"] = grounds.short_page(part.case, None)
         return part.signed(), True
 
@@ -246,7 +246,7 @@ class Fuzzer:
         columns = sorted({column["name"] for exhibit in exhibits for column in exhibit["columns"]})
         cells = [cell.get("value", cell.get("alias")) for row in part.rows("E1") for cell in row]
         for _ in range(self.draw.randint(1, 3)):
-            field = self.draw.choice(("rule", "column", "exhibit", "where", "of", "value"))
+            field = self.draw.choice(("rule", "column", "by", "exhibit", "where", "of", "value"))
             if field == "where":
                 number["where"] = [
                     {"column": self.draw.choice(columns), "equals": self.draw.choice(cells)} for _ in range(self.draw.randrange(3))
@@ -256,10 +256,11 @@ class Fuzzer:
             else:
                 number[field] = self.draw.choice(
                     {
-                        "rule": ("count", "distinct", "sum", "min", "max", "share", "ratio", "stated"),
+                        "rule": ("count", "distinct", "sum", "min", "max", "share", "ratio", "q_value", "holm", "log_mean", "stated"),
                         "column": (*columns, None),
-                        "exhibit": ("E1", "E2", "E3", None),
-                        "value": [one["value"] for one in numbers] + ["0", "0.5", "-0", "1", "4.0", "0.00"],
+                        "by": (*columns, None, None),
+                        "exhibit": ("E1", "E2", "E3", "E4", "E4", None),
+                        "value": [one["value"] for one in numbers] + ["0", "0.5", "-0", "1", "4.0", "0.00", "2026-06-01T10:17:00.000000Z"],
                     }[field]
                 )
 

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import inside_defects
 import making
 import outside_defects
+import told_defects
 from grounds import BROKEN, ground, small
 
 from stillwatch.sealing.recipients import Withholding
@@ -28,7 +29,7 @@ EXPECTED = "expected.json"
 SOUND = ("full", "redacted", "ml-dsa", "printed")
 """Names of the sound ones; `printed` holds a PDF, whose bytes are those of the pinned library."""
 
-DEFECTS = (outside_defects, inside_defects)
+DEFECTS = (outside_defects, inside_defects, told_defects)
 """Modules whose functions are registered as broken files, in this order."""
 
 

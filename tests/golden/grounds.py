@@ -11,7 +11,7 @@ import editing
 import making
 
 from stillwatch.sealing.recipients import Withholding
-from stillwatch.sealing.verification.narrative import marked_texts
+from stillwatch.sealing.verification.narrative import HEAD, marked_texts
 
 BROKEN: dict[str, tuple[str, str, Callable[[Ground], bytes]]] = {}
 """Name to step, defect and how it is made."""
@@ -52,6 +52,8 @@ def small(count: int = 4) -> Any:
         "N7": "1",
         "N8": "1.333",
         "N10": str(count),
+        "N11": "2026-06-01T09:21:00.000000Z",
+        "N12": "351.38",
     }
     numbers = tuple(making.replace(number, value=keep.get(number.uid, number.value)) for number in making.numbers())
     return making.content(exhibits=(rows, *making.exhibits()[1:]), numbers=numbers)
@@ -60,7 +62,8 @@ def small(count: int = 4) -> Any:
 def short_page(predicate: Mapping[str, Any], _: Any) -> bytes:
     """A narrative of few bytes, so that the broken files are small."""
     words = "".join(f'<p><span id="{uid}">{html.escape(text)}</span></p>\n' for uid, text in marked_texts(predicate))
-    return f"<!doctype html>\n<main>\n{words}<p>{' '.join(predicate['limits'])}</p>\n</main>\n".encode()
+    head = f"{HEAD}<title>A case</title>\n<style></style>\n</head>\n"
+    return f"{head}<body>\n<main>\n{words}<p>{' '.join(predicate['limits'])}</p>\n</main>\n</body>\n</html>\n".encode()
 
 
 def ground() -> Ground:

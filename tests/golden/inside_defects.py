@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import itertools
-from typing import Any
+from dataclasses import replace
 
 import editing
 import making
 from grounds import Ground, broken, short_page, small
 
 from stillwatch.ledger.canonical import canonical_json
+from stillwatch.ledger.checkpoints import open_checkpoint
 from stillwatch.ledger.proofs import InclusionProof, parse_inclusion
+from stillwatch.ledger.signing import sign_note
 from stillwatch.sealing.commitments import cell_hash, exhibit_root, row_hash
-from stillwatch.sealing.custody import event_hash
 
 # What somebody does who holds the keys.
 
@@ -56,6 +56,55 @@ def unknown_field(given: Ground) -> bytes:
 def no_ordinary_explanation(given: Ground) -> bytes:
     opened = given.opened()
     opened.case["ordinary"] = []
+    return opened.signed()
+
+
+@broken("statement", "statement-form")
+def count_of_no_exhibit(given: Ground) -> bytes:
+    opened = given.opened()
+    opened.case["numbers"][0] |= {"exhibit": None, "value": "9999"}
+    return opened.signed()
+
+
+@broken("statement", "statement-form")
+def stated_as_if_from_rows(given: Ground) -> bytes:
+    opened = given.opened()
+    opened.case["numbers"][0] |= {"rule": "stated", "value": "9999"}
+    return opened.signed()
+
+
+@broken("statement", "statement-form")
+def no_exhibit_at_all(given: Ground) -> bytes:
+    opened = given.opened()
+    opened.case["exhibits"] = []
+    return opened.signed()
+
+
+@broken("statement", "statement-form")
+def day_that_there_is_not(given: Ground) -> bytes:
+    opened = given.opened()
+    opened.case["sealed"]["at"] = "2026-02-30T09:00:00.000000Z"
+    return opened.signed()
+
+
+@broken("statement", "json-form")
+def whole_number_as_a_fraction(given: Ground) -> bytes:
+    opened = given.opened()
+    payload = canonical_json(opened.statement)
+    return opened.signed(payload.replace(b'"rows":4,', b'"rows":4.0,', 1))
+
+
+@broken("statement", "json-form")
+def number_beyond_doubles(given: Ground) -> bytes:
+    opened = given.opened()
+    payload = canonical_json(opened.statement)
+    return opened.signed(payload.replace(b'"rows":4,', b'"rows":9007199254740993,', 1))
+
+
+@broken("statement", "statement-form")
+def look_alike_field(given: Ground) -> bytes:
+    opened = given.opened()
+    opened.case["case"]["ti\u0442le"] = opened.case["case"].pop("title")
     return opened.signed()
 
 
@@ -122,6 +171,14 @@ def forged_checkpoint(given: Ground) -> bytes:
     return opened.signed()
 
 
+@broken("checkpoint", "checkpoint")
+def checkpoint_with_a_further_line(given: Ground) -> bytes:
+    opened = given.opened()
+    noted = open_checkpoint(opened.members["checkpoint"], [key.verifier for key in making.signers()], "checkpoint").checkpoint
+    opened.members["checkpoint"] = sign_note(replace(noted, extensions=("more",)), making.signers(), time=0).content()
+    return opened.signed()
+
+
 @broken("proofs", "proof-checkpoint")
 def replayed_checkpoint(given: Ground) -> bytes:
     opened = given.opened()
@@ -140,6 +197,20 @@ def older_checkpoint_than_the_exhibit(given: Ground) -> bytes:
     for name in [name for name in opened.members if name.startswith("proofs/")]:
         found = parse_inclusion(opened.members[name], name)
         opened.members[name] = InclusionProof(index=found.index, path=found.path[:1], note=older, extra=found.extra).content()
+    return opened.signed()
+
+
+@broken("proofs", "proof")
+def index_in_another_form(given: Ground) -> bytes:
+    opened = given.opened()
+    opened.replace("proofs/E1.tlog-proof", b"\nindex ", b"\nindex 0")
+    return opened.signed()
+
+
+@broken("proofs", "commitment")
+def exhibit_of_another_case(given: Ground) -> bytes:
+    opened = given.opened()
+    opened.case["case"]["id"] = "case-2026-0008"
     return opened.signed()
 
 
@@ -236,75 +307,4 @@ def cell_without_salt(given: Ground) -> bytes:
 def altered_file(given: Ground) -> bytes:
     opened = given.opened()
     opened.replace("files/E2", b"0.05", b"0.50")
-    return opened.signed()
-
-
-@broken("numbers", "number")
-def altered_number(given: Ground) -> bytes:
-    opened = given.opened()
-    opened.case["numbers"][2]["value"] = "412000"
-    return opened.signed()
-
-
-@broken("numbers", "number")
-def another_rounding(given: Ground) -> bytes:
-    opened = given.opened()
-    opened.case["numbers"][7]["value"] = "1.334"
-    return opened.signed()
-
-
-@broken("numbers", "number-rule")
-def sum_of_words(given: Ground) -> bytes:
-    opened = given.opened()
-    opened.case["numbers"][2]["column"] = "started_at"
-    return opened.signed()
-
-
-@broken("custody", "custody-link")
-def broken_custody_link(given: Ground) -> bytes:
-    opened = given.opened()
-    opened.case["custody"][0]["who"] = "mallory"
-    return opened.signed()
-
-
-def relinked(events: list[dict[str, Any]]) -> None:
-    """State in each event the hash of the one before it."""
-    for before, after in itertools.pairwise(events):
-        after["previous"] = event_hash(before)
-
-
-@broken("custody", "custody-hash")
-def gap_in_custody(given: Ground) -> bytes:
-    opened = given.opened()
-    del opened.case["custody"][1]
-    relinked(opened.case["custody"])
-    return opened.signed()
-
-
-@broken("custody", "custody-time")
-def custody_backwards(given: Ground) -> bytes:
-    opened = given.opened()
-    opened.case["custody"][1]["at"] = "2026-06-01T00:00:00.000000Z"
-    relinked(opened.case["custody"])
-    return opened.signed()
-
-
-@broken("custody", "custody-end")
-def custody_of_other_evidence(given: Ground) -> bytes:
-    opened = given.opened()
-    opened.case["custody"][-1]["after"] = hashlib.sha256(b"other evidence").hexdigest()
-    return opened.signed()
-
-
-@broken("narrative", "narrative")
-def narrative_of_another_number(given: Ground) -> bytes:
-    opened = given.opened()
-    opened.replace("narrative.html", b">0.75 of requests<", b">0.95 of requests<")
-    return opened.signed()
-
-
-@broken("narrative", "narrative")
-def narrative_with_a_script(given: Ground) -> bytes:
-    opened = given.opened()
-    opened.replace("narrative.html", b"</main>", b"<script>alert(1)</script></main>")
     return opened.signed()

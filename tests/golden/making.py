@@ -67,7 +67,7 @@ def exchanges(count: int = 12) -> CaseExhibit:
         (
             f"exchange_{place:04d}",
             f"acct_{place % 3:04d}",
-            (START + timedelta(minutes=7 * place)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            (START + timedelta(minutes=7 * place)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             900 + 37 * place if place % 5 else None,
             f"0.{10 + place:02d}",
             place % 4 != 3,
@@ -85,8 +85,17 @@ def exchanges(count: int = 12) -> CaseExhibit:
     )
 
 
+def tests() -> CaseExhibit:
+    """P-values and e-values of many tests; the last row stands for six that found nothing."""
+    decimals = [Column(name=name, type=ColumnType.DECIMAL) for name in ("p_value", "log10_p", "log10_e")]
+    columns = (decimals[0], Column(name="tests", type=ColumnType.INTEGER), *decimals[1:])
+    rows = (("0.001", 1, "-3", "1.5"), ("0.004", 2, "-2.397940008672", "1.25"), ("0.5", 6, "0", "-0.301029995664"))
+    title, shows = "All tests of the scan", "How strong the finding is among all that were tried."
+    return rows_exhibit("E4", title, shows=shows, origin="entities.parquet of the scan", columns=columns, rows=rows)
+
+
 def exhibits() -> tuple[CaseExhibit, ...]:
-    """Rows, a file and a note."""
+    """Rows, a file, a note and tests."""
     return (
         exchanges(),
         file_exhibit(
@@ -107,6 +116,7 @@ def exhibits() -> tuple[CaseExhibit, ...]:
             at="2026-06-17T08:00:00Z",
             words="The customer was asked twice and has not answered.",
         ),
+        tests(),
     )
 
 
@@ -115,7 +125,7 @@ def numbers() -> tuple[CaseNumber, ...]:
 
     def number(place: int, rule: Rule, value: str, unit: str, label: str, **given: Any) -> CaseNumber:
         how = given.pop("how", "From the rows of E1, as the scan read them.")
-        exhibit = None if rule in (Rule.RATIO, Rule.STATED) else "E1"
+        exhibit = given.pop("exhibit", None if rule in (Rule.RATIO, Rule.STATED) else "E1")
         return CaseNumber(uid=f"N{place}", label=label, value=value, unit=unit, rule=rule, how=how, exhibit=exhibit, **given)
 
     return (
@@ -131,6 +141,12 @@ def numbers() -> tuple[CaseNumber, ...]:
             9, Rule.STATED, "0.0004", "q-value", "false discovery rate", how="stillwatch scan june.jsonl --seed 7; q_value of the finding."
         ),
         number(10, Rule.DISTINCT, "12", "prompts", "different prompts", column="prompt"),
+        number(11, Rule.MAX, "2026-06-01T10:17:00.000000Z", "UTC", "last request", column="started_at"),
+        number(12, Rule.SUM, "1598.67", "USD", "price of the tokens", column="output_tokens", by="price"),
+        number(13, Rule.MIN, "0.001", "probability", "smallest p-value", column="p_value", exhibit="E4"),
+        number(14, Rule.Q_VALUE, "0.018", "q-value", "of it", column="p_value", by="tests", of=("N13",), exhibit="E4"),
+        number(15, Rule.HOLM, "-2.522879", "log10", "with Holm's correction", column="log10_p", exhibit="E4"),
+        number(16, Rule.LOG_MEAN, "1.221028", "log10", "combined e-value", column="log10_e", exhibit="E4"),
     )
 
 
@@ -174,7 +190,7 @@ def content(**changes: Any) -> CaseContent:
         inputs=(CaseInput(name="june.jsonl", sha256=hashlib.sha256(b"june").hexdigest(), rows=1_200_000),),
         custody=(
             event(15, "scan", "collected", "finding-7 of the scan", None, first),
-            event(16, "ann", "exhibits added", "settings, and the answer of the customer", first, second),
+            event(16, "ann", "exhibits added", "settings, the answer of the customer, and all tests", first, second),
         ),
         dispositions=(
             Disposition(outcome="true", reason="confirmed", words="Two people agreed.", by="bob", at=START + timedelta(days=17)),

@@ -194,5 +194,5 @@ def missing_proof(given: Ground) -> bytes:
 @broken("members", "member-extra")
 def extra_exhibit(given: Ground) -> bytes:
     opened = given.opened()
-    opened.members["exhibits/E4.jsonl"] = opened.members["exhibits/E1.jsonl"]
+    opened.members["exhibits/E5.jsonl"] = opened.members["exhibits/E1.jsonl"]
     return opened.unsigned()

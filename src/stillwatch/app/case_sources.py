@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from stillwatch.app.case_numbers import further_numbers
 from stillwatch.app.explaining import find_finding, read_run
 from stillwatch.app.state import RESULTS, RUN, file_sha256
 from stillwatch.cases.claims import LONGEST_TRACE, MOST_TIES, NewClaim, NewExhibit, NewMember, NewSource, NewTask, NewTie
@@ -42,7 +43,7 @@ def gather(folder: Path | None, entities: Sequence[str], verdicts: Sequence[Path
     if folder is not None:
         run = read_run(folder)
         sources.append(_scan_source(folder, run))
-        claims += _scan_claims(folder, _chosen(folder, entities))
+        claims += _scan_claims(folder, run, _chosen(folder, entities))
     elif entities:
         raise UsageError("--entity names an entity of a scan; name its result folder as well")
     for path in verdicts:
@@ -90,15 +91,18 @@ def _scan_source(folder: Path, run: Run) -> NewSource:
     return NewSource(kind="scan", name=_name(folder), sha256=file_sha256(folder / RUN), made_at=run.created_at, facts=facts)
 
 
-def _scan_claims(folder: Path, findings: Sequence[Finding]) -> list[NewClaim]:
+def _scan_claims(folder: Path, run: Run, findings: Sequence[Finding]) -> list[NewClaim]:
     import pyarrow.parquet as pq
 
     wanted = [finding.entity_id for finding in findings]
     rows = pq.read_table(folder / "links.parquet", filters=[("entity_id", "in", wanted)]).to_pylist()
-    return [_scan_claim(finding, [row for row in rows if row["entity_id"] == finding.entity_id]) for finding in findings]
+    return [
+        _scan_claim(finding, [row for row in rows if row["entity_id"] == finding.entity_id], further_numbers(folder, run, finding))
+        for finding in findings
+    ]
 
 
-def _scan_claim(finding: Finding, links: Sequence[dict[str, Any]]) -> NewClaim:
+def _scan_claim(finding: Finding, links: Sequence[dict[str, Any]], further: dict[str, Any]) -> NewClaim:
     ties = ties_of(links)
     return NewClaim(
         source=0,
@@ -108,7 +112,7 @@ def _scan_claim(finding: Finding, links: Sequence[dict[str, Any]]) -> NewClaim:
         title=finding.title,
         statement=finding.summary,
         severity=finding.severity.value,
-        numbers=finding_numbers(finding),
+        numbers=finding_numbers(finding) | further,
         ordinary=finding.ordinary,
         members=tuple(
             NewMember(
@@ -221,7 +225,7 @@ def _verdict_claim(path: Path, source: int) -> NewClaim:
         title=verdict.headline,
         statement=" ".join(verdict.sentences),
         severity="none",
-        numbers=numbers | {"points_to": list(verdict.points_to)},
+        numbers=numbers | {"points_to": list(verdict.points_to), "combination": verdict.combination},
         ordinary=tuple(dict.fromkeys(judged.result.words.does_not_show for judged in verdict.results)),
         members=(),
         ties=(),

@@ -48,4 +48,6 @@ def _lines(text: str) -> list[str]:
             lines = file.read(_LARGEST_KEY_FILE).decode().split("\n")
     except (OSError, UnicodeDecodeError):
         raise UnreadableInputError(f"{text} is neither a verifier key (NAME+ID+KEY) nor a file of such; give one of them") from None
+    if not any(line.strip() for line in lines):
+        raise UnreadableInputError(f"{text} holds no verifier key, and nothing can be checked with none; give a file of lines NAME+ID+KEY")
     return [line for line in lines if line.strip()]

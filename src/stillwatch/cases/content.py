@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from stillwatch.cases.columns import escaped
-from stillwatch.cases.evidence import Shown, decimal_text, exhibits_of
+from stillwatch.cases.evidence import Shown, exhibits_of
+from stillwatch.cases.numbers import numbers_of
 from stillwatch.cases.reading import case_row, check_chain
 from stillwatch.cases.refusals import CaseStoreError
 from stillwatch.cases.store import CaseStore, family
@@ -30,7 +30,6 @@ from stillwatch.records.cases import (
     Identifies,
     Named,
     OrdinaryExplanation,
-    Rule,
 )
 
 Digest = Callable[[bytes, Sequence[CaseExhibit]], str]
@@ -112,13 +111,13 @@ def _held(store: CaseStore, session: Session, number: int) -> _Held:
         key=key,
         acts=acts,
         words={act.id: store.words(session, act.words_id) or "" for act in acts if act.act in ("closed", "reopened", "exhibit_erased")},
-        shown=_shown(store, session, mine, {claim.exhibit_id: claim.id for claim in claims}, acts),
+        shown=_shown(store, session, mine, {claim.exhibit_id: claim for claim in claims}, acts),
         claims=claims,
         sources={source.id: source for source in sources},
     )
 
 
-def _shown(store: CaseStore, session: Session, mine: list[int], claims: dict[int, int], acts: Sequence[ActRow]) -> dict[int, Shown]:
+def _shown(store: CaseStore, session: Session, mine: list[int], claims: dict[int, ClaimRow], acts: Sequence[ActRow]) -> dict[int, Shown]:
     """Exhibits that still have a content, each seen to be the one whose commitment the timeline names."""
     said = {act.detail["exhibit"]: act.detail["commitment"] for act in acts if act.act in ("claim_added", "exhibit_added")}
     rows = session.execute(
@@ -137,12 +136,13 @@ def _shown(store: CaseStore, session: Session, mine: list[int], claims: dict[int
     return found
 
 
-def _whole(session: Session, row: ExhibitRow, content: ContentRow, data: bytes, claim: int | None) -> Shown:
+def _whole(session: Session, row: ExhibitRow, content: ContentRow, data: bytes, claim: ClaimRow | None) -> Shown:
     if claim is None:
         return Shown(row=row, content=content, data=data)
-    members = select(MemberRow).where(MemberRow.claim_id == claim).order_by(MemberRow.membership.desc(), MemberRow.key)
-    ties = select(TieRow).where(TieRow.claim_id == claim).order_by((TieRow.weight * TieRow.accounts).desc(), TieRow.key)
-    return Shown(row=row, content=content, data=data, members=session.scalars(members).all(), ties=session.scalars(ties).all())
+    members = select(MemberRow).where(MemberRow.claim_id == claim.id).order_by(MemberRow.membership.desc(), MemberRow.key)
+    ties = select(TieRow).where(TieRow.claim_id == claim.id).order_by((TieRow.weight * TieRow.accounts).desc(), TieRow.key)
+    held, tied = session.scalars(members).all(), session.scalars(ties).all()
+    return Shown(row=row, content=content, data=data, members=held, ties=tied, numbers=claim.numbers)
 
 
 def _evidence(held: _Held, digest: Digest) -> tuple[dict[int, list[CaseExhibit]], list[CustodyEvent]]:
@@ -198,66 +198,13 @@ def _certainty(claim: ClaimRow) -> str:
     return f"{said} The false discovery rate at which it stands out is {numbers['q_value']:.2g}."
 
 
-_STATED: tuple[tuple[str, str, str], ...] = (
-    ("strength", "combined evidence", "nats"),
-    ("p_value", "p-value of the harvest statistic", "probability"),
-    ("q_value", "q-value among all entities of the scan", "probability"),
-    ("pooling_p_value", "p-value of the group", "probability"),
-    ("output_tokens", "tokens that were answered", "tokens"),
-    ("list_price", "price of it by the list", "currency"),
-    ("log10_e", "combined e-value, as log10", "log10"),
-)
-
-
 def _numbers(held: _Held, exhibits: dict[int, list[CaseExhibit]]) -> Iterator[tuple[int, CaseNumber]]:
-    """(claim, number): counted and summed from the accounts' rows where they give it, else stated with how to get it again."""
-    uid = 0
+    """(claim, number): by a rule over the claim's rows where those give it, else stated with how to get it again."""
+    uid = 1
     for claim in held.claims:
-        how = _how(held.sources[claim.source_id])
-        for given in (*_counted(claim, exhibits.get(claim.exhibit_id, [])), *_stated(claim, how)):
+        for given in numbers_of(claim, exhibits.get(claim.exhibit_id, []), _how(held.sources[claim.source_id]), uid):
             uid += 1
-            yield claim.id, replace(given, uid=f"N{uid}")
-
-
-def _counted(claim: ClaimRow, exhibits: Sequence[CaseExhibit]) -> Iterator[CaseNumber]:
-    if claim.kind == "verdict" or not exhibits:
-        return
-    members = exhibits[0]
-    yield CaseNumber(
-        uid="",
-        label="accounts",
-        value=str(len(members.rows)),
-        unit="accounts",
-        rule=Rule.COUNT,
-        exhibit=members.uid,
-        how=f"rows of {members.uid}",
-    )
-    exchanges = [row[2] for row in members.rows]
-    total = sum(value for value in exchanges if isinstance(value, int))
-    agrees = total == claim.numbers["exchanges"]
-    yield CaseNumber(
-        uid="",
-        label="exchanges of those accounts" if agrees else "exchanges of the entity",
-        value=str(claim.numbers["exchanges"]),
-        unit="exchanges",
-        rule=Rule.SUM if agrees else Rule.STATED,
-        exhibit=members.uid if agrees else None,
-        column="exchanges" if agrees else None,
-        how=f"sum of the column exchanges of {members.uid}" if agrees else "as the scan counted them",
-    )
-
-
-def _stated(claim: ClaimRow, how: str) -> Iterator[CaseNumber]:
-    for name, label, unit in _STATED:
-        value: Any = claim.numbers.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            continue
-        small = 0 < abs(value) < 1e-9
-        text = decimal_text(math.log10(value) if small and value > 0 else value, 2 if small else 12)
-        said = claim.numbers.get("currency") if unit == "currency" else unit
-        if text is not None:
-            shown = f"{label}, as log10" if small else label
-            yield CaseNumber(uid="", label=shown, value=text, unit=str(said or "unknown currency"), rule=Rule.STATED, how=how)
+            yield claim.id, given
 
 
 def _how(source: SourceRow) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from stillwatch.cases.columns import escaped
 from stillwatch.cases.tables import ContentRow, ExhibitRow, MemberRow, TieRow
+from stillwatch.ledger.entries import time_text
 from stillwatch.records.cases import CaseExhibit, Column, ColumnType, ExhibitKind, Identifies, Value
 from stillwatch.records.findings import Finding
+from stillwatch.records.verdicts import Verdict
 from stillwatch.report.codec import from_plain
 
 PLACES = 6
@@ -46,6 +49,25 @@ _SIGNALS = (
     Column(name="sentence"),
     Column(name="ordinary"),
 )
+_TAKEN = (
+    Column(name="model"),
+    Column(name="side"),
+    Column(name="tokens", type=_INTEGER),
+    Column(name="price", type=_DECIMAL),
+)
+_TESTS = (Column(name="p_value", type=_DECIMAL), Column(name="tests", type=_INTEGER))
+_RESULTS = (
+    Column(name="test"),
+    Column(name="key", identifies=Identifies.ACCOUNT),
+    Column(name="statistic"),
+    Column(name="value", type=_DECIMAL),
+    Column(name="sample", type=_INTEGER),
+    Column(name="log10_p", type=_DECIMAL),
+    Column(name="log10_adjusted", type=_DECIMAL),
+    Column(name="log10_e", type=_DECIMAL),
+    Column(name="shows"),
+    Column(name="does_not_show"),
+)
 _EXAMPLES = (
     Column(name="exchange_id", identifies=Identifies.EXCHANGE),
     Column(name="account_id", identifies=Identifies.ACCOUNT),
@@ -69,6 +91,7 @@ class Shown:
     data: bytes
     members: Sequence[MemberRow] = ()
     ties: Sequence[TieRow] = ()
+    numbers: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def exhibits_of(shown: Shown) -> list[CaseExhibit]:
@@ -78,6 +101,8 @@ def exhibits_of(shown: Shown) -> list[CaseExhibit]:
     """
     if shown.row.kind == "finding":
         return _finding(shown)
+    if shown.row.kind == "verdict":
+        return [*_results(shown), _file(shown, keep=not shown.row.private)]
     if shown.row.kind == "rows":
         return [_rows(shown)]
     if shown.row.kind == "note":
@@ -117,7 +142,42 @@ def _finding(shown: Shown) -> list[CaseExhibit]:
     )
     if finding.exhibits:
         made.append(_made(shown, ExhibitKind.ROWS, "Examples of exchanges, masked and cut", _EXAMPLES, _examples(finding)))
-    return [*made, _file(shown, keep=False)]
+    return [*made, _file(shown, keep=False), *_further(shown)]
+
+
+def _further(shown: Shown) -> Iterator[CaseExhibit]:
+    """What was taken by model, and the p-values that the finding's was corrected among; a case of an earlier version holds neither."""
+    taken = [
+        (escaped(one["model"]), one["side"], one["tokens"], decimal_text(one["price"] and one["price"] / 1e6, 12))
+        for one in shown.numbers.get("taken", ())
+    ]
+    tests = [(one["p_value"], one["tests"]) for one in shown.numbers.get("tests", ())]
+    if taken:
+        told = "What was taken, by model: tokens, and the price of one by the price table; no price where the table has none"
+        yield _made(shown, ExhibitKind.ROWS, told, _TAKEN, taken)
+    if tests:
+        told = "All p-values of the scan among which this one was corrected, and how many entities had each; they name nobody"
+        yield _made(shown, ExhibitKind.ROWS, told, _TESTS, tests)
+
+
+def _results(shown: Shown) -> Iterator[CaseExhibit]:
+    """All tests and keys of the plan; what could not be judged counts as p = 1."""
+    verdict = from_plain(Verdict, json.loads(shown.data))
+    rows: list[tuple[Value, ...]] = [
+        (
+            *(escaped(one.name), escaped(one.key), escaped(one.result.statistic), decimal_text(one.result.value), one.result.sample),
+            *(decimal_text(value, 12) for value in (one.result.log10_p, one.log10_adjusted, one.log10_e)),
+            *(escaped(one.result.words.shows), escaped(one.result.words.does_not_show)),
+        )
+        for one in verdict.results
+    ]
+    nothing = decimal_text(math.log10(0.5), 12)  # the e-value of p = 1, see provenance.combine.e_values
+    rows += [
+        (escaped(one.name), escaped(one.key), None, None, one.got, "0", "0", nothing, None, escaped(f"too little: {one.lacked}"))
+        for one in verdict.unjudged
+    ]
+    if all(row[5] is not None and row[7] is not None for row in rows):
+        yield _made(shown, ExhibitKind.ROWS, "Every test and key of the plan, with what each gave", _RESULTS, rows)
 
 
 def _signals(finding: Finding) -> list[tuple[Value, ...]]:
@@ -188,7 +248,7 @@ def _made(shown: Shown, kind: ExhibitKind, shows: str, columns: tuple[Column, ..
         uid="",
         kind=kind,
         title=escaped(shown.row.label),
-        shows=shows,
+        shows=f"{shows}.",
         origin=escaped(f"{origin}, added by {shown.row.added_by}"),
         columns=columns,
         rows=tuple(rows),
@@ -196,4 +256,4 @@ def _made(shown: Shown, kind: ExhibitKind, shows: str, columns: tuple[Column, ..
 
 
 def _time(at: Any) -> str | None:
-    return None if at is None else at.isoformat().replace("+00:00", "Z")
+    return None if at is None else time_text(at)

@@ -22,9 +22,11 @@ from stillwatch.cli.mark import mark
 from stillwatch.cli.output import new_console, print_json
 from stillwatch.cli.prove import prove
 from stillwatch.cli.running import (
+    ENDED_WORDS,
     FAILED,
     FOUND,
     INTERRUPTED,
+    RESUMABLE,
     STOPPED_WORDS,
     WRONG_USAGE,
     VaultKey,
@@ -343,7 +345,7 @@ def _run(arguments: list[str]) -> int:
         )
     if result == INTERRUPTED:
         # Typer turns an interrupt inside a command into this status
-        return _failed(STOPPED_WORDS, INTERRUPTED)
+        return _failed(STOPPED_WORDS if {*arguments[:1]} & RESUMABLE else ENDED_WORDS, INTERRUPTED)
     return result if isinstance(result, int) else 0
 
 

@@ -40,6 +40,11 @@ Actor = Annotated[str | None, typer.Option("--as", help="Who you are; default: t
 Why = Annotated[str | None, typer.Option("--why", help="Why; recorded.")]
 
 STOPPED_WORDS = "interrupted; what was finished is kept: run the same command with --resume to go on"
+ENDED_WORDS = "interrupted; run the same command again"
+"""Of commands that have nothing to go on from."""
+
+RESUMABLE = frozenset({"scan", "screen"})
+"""Commands that take --resume."""
 
 
 def progress(*, quiet: bool) -> Any:

@@ -48,6 +48,9 @@ class Rule(StrEnum):
     MAX = "max"
     SHARE = "share"
     RATIO = "ratio"
+    Q_VALUE = "q_value"
+    HOLM = "holm"
+    LOG_MEAN = "log_mean"
     STATED = "stated"
 
 
@@ -108,13 +111,14 @@ class CaseNumber:
     Attributes:
         uid: `N1`, `N2` and so on.
         label: what it is, in words: `requests of the group`.
-        value: decimal text with as many places as are claimed, such as `412000` or `0.93`.
+        value: decimal text with as many places as are claimed, such as `412000` or `0.93`; a time for the earliest and latest of times.
         unit: such as `requests`, `share`, `USD`.
         rule: how it follows from the exhibit.
         exhibit: whose rows; None: of a ratio, or merely stated.
         column: that is counted distinct, summed or compared; None where the rule needs none.
+        by: column that each value is multiplied by in a sum, or that says how many tests each p-value of a q-value stands for.
         where: conditions that a row has to meet, all of them; for a share, those of the rows counted.
-        of: two earlier numbers whose quotient it is, for a ratio.
+        of: earlier numbers: the two whose quotient a ratio is, the p-value of a q-value.
         how: for everybody, how it comes about; for a stated number, how else to get it: command, files, seed.
     """
 
@@ -126,6 +130,7 @@ class CaseNumber:
     how: str
     exhibit: str | None = None
     column: str | None = None
+    by: str | None = None
     where: tuple[Condition, ...] = ()
     of: tuple[str, ...] = ()
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from stillwatch.ledger.canonical import canonical_json
 from stillwatch.ledger.refusals import CanonicalError
-from stillwatch.records.cases import CaseContent, CaseExhibit, CaseNumber, ColumnType, ExhibitKind, Rule
+from stillwatch.records.cases import CaseContent, CaseExhibit, CaseNumber, ColumnType, ExhibitKind
 from stillwatch.sealing.commitments import check_key, evidence_digest
 from stillwatch.sealing.custody import chained
 from stillwatch.sealing.exhibits import FILE_COLUMNS, LARGEST_DATA, MOST_CELLS, MOST_COLUMNS, MOST_ROWS, NOTE_COLUMNS
-from stillwatch.sealing.numbers import DECIMAL, MOST_WORK, NotComputableError, Table, recomputed
+from stillwatch.sealing.numbers import DECIMAL, MOST_WORK, NUMBER, NotComputableError, Table, misfit, recomputed, work
 from stillwatch.sealing.refusals import SealError
 
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
@@ -93,17 +93,19 @@ def _check_numbers(content: CaseContent) -> None:
         exhibit.uid: Table(columns={column.name: place for place, column in enumerate(exhibit.columns)}, rows=exhibit.rows)
         for exhibit in content.exhibits
     }
-    work = sum(len(tables[one.exhibit].rows) * (1 + len(one.where)) for one in content.numbers if one.exhibit in tables)
-    if work > MOST_WORK:
-        raise SealError(f"the numbers read rows {work:,} times, at most {MOST_WORK:,} are allowed; sum up rows in an exhibit of their own")
+    reads = sum(work(number_json(one), len(tables[one.exhibit].rows)) for one in content.numbers if one.exhibit in tables)
+    if reads > MOST_WORK:
+        raise SealError(f"the numbers read rows {reads:,} times, at most {MOST_WORK:,} are allowed; sum up rows in an exhibit of their own")
     earlier: dict[str, str] = {}
     for number in content.numbers:
-        if DECIMAL.fullmatch(number.value) is None:
-            raise SealError(f"{number.uid} is {number.value[:40]!a}; decimal text was expected, such as 412000 or 0.93")
+        if NUMBER.fullmatch(number.value) is None:
+            raise SealError(f"{number.uid} is {number.value[:40]!a}; decimal text was expected, such as 412000 or 0.93, or a time")
         if number.exhibit is not None and number.exhibit not in tables:
             raise SealError(f"{number.uid} rests on {number.exhibit!a}, which the case does not have; name one of its exhibits")
-        if number.exhibit is None and number.rule not in (Rule.RATIO, Rule.STATED):
-            raise SealError(f"{number.uid} is a {number.rule} and names no exhibit; name the one whose rows give it")
+        if odd := misfit(number_json(number)):
+            raise SealError(
+                f"{number.uid} is a {number.rule} that names {odd[1]}, and {odd[0]} was expected; name what gives it, and no more"
+            )
         _check_number(number, tables.get(number.exhibit or ""), earlier)
         earlier[number.uid] = number.value
 
@@ -120,6 +122,7 @@ def _check_number(number: CaseNumber, table: Table | None, earlier: Mapping[str,
 def number_json(number: CaseNumber) -> dict[str, Any]:
     """The number as a statement holds it, its texts as they are."""
     return {
+        "by": number.by,
         "column": number.column,
         "exhibit": number.exhibit,
         "how": number.how,

@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from stillwatch.ledger.canonical import canonical_json, read_canonical
+from stillwatch.ledger.canonical import canonical_json
 from stillwatch.ledger.checkpoints import signature_holds
 from stillwatch.ledger.notes import Kind, VerifierKey, parse_key, strict_base64
-from stillwatch.ledger.refusals import CanonicalError, NoteError
+from stillwatch.ledger.refusals import NoteError
 from stillwatch.ledger.signing import NoteSigner
 from stillwatch.sealing.refusals import RefusedCaseError, SealError
+from stillwatch.sealing.whole_json import read_whole
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 LARGEST_ENVELOPE = 4 * 1024 * 1024
@@ -51,10 +52,7 @@ def opened(data: bytes) -> Envelope:
     """The envelope of its bytes. Raises RefusedCaseError for another form, another type of payload, or keys that no log has."""
     if len(data) > LARGEST_ENVELOPE:
         raise RefusedCaseError("too-large", "case.json", expected=f"at most {LARGEST_ENVELOPE} bytes", got=str(len(data)))
-    try:
-        value = read_canonical(data)
-    except CanonicalError as error:
-        raise RefusedCaseError("json-form", "case.json", expected="canonical JSON", got=str(error)) from None
+    value = read_whole(data, "case.json")
     fields = _texts(value, ("payload", "payloadType"), {"signatures"}, "case.json")
     if fields["payloadType"] != PAYLOAD_TYPE:
         raise RefusedCaseError("payload-type", "case.json", expected=PAYLOAD_TYPE, got=ascii(fields["payloadType"][:80]))
@@ -71,8 +69,16 @@ def opened(data: bytes) -> Envelope:
 
 
 def check_keys(envelope: Envelope, trusted: Sequence[VerifierKey]) -> None:
-    """Nothing where the keys that signed are among the trusted ones; else RefusedCaseError."""
+    """Nothing where the keys that signed are among the trusted ones; else RefusedCaseError.
+
+    Whoever was given the log's ML-DSA-44 key relies on it: a file that it did not sign could be of somebody who can forge the other one.
+    """
     kinds = {key.kind for key in trusted}
+    signed_by = {key for key, _ in envelope.signatures}
+    second = [key for key in trusted if key.kind is Kind.ML_DSA_44_COSIGNATURE and key.name == envelope.signatures[0][0].name]
+    if second and not signed_by & set(second):
+        expected = ascii(f"a signature of {second[0].name} {second[0].key_id.hex()} (ML-DSA-44) as well")
+        raise RefusedCaseError("key", "case.json", expected=expected, got="none of that key")
     for key, _ in envelope.signatures:
         # who was given no ML-DSA-44 key relies on the Ed25519 key, which stands first
         if key not in trusted and (key.kind is Kind.ED25519 or key.kind in kinds):

@@ -54,16 +54,22 @@ def rule_words(number: Mapping[str, Any]) -> str:
     """The rule of a number in words."""
     where = " and ".join(f"{one['column']} is {_cell(one['equals'])}" for one in number["where"])
     rows = f"the rows of {number['exhibit']}" + (f" where {where}" if where else "")
-    column = number["column"]
+    column, times = number["column"], f" times {number['by']}" if number["by"] else ""
     places = len(number["value"].partition(".")[2])
     told = {
         "count": f"Computed again: how many are {rows}.",
         "distinct": f"Computed again: different values of {column} in {rows}.",
-        "sum": f"Computed again: sum of {column} over {rows}.",
+        "sum": f"Computed again: sum of {column}{times} over {rows}.",
         "min": f"Computed again: smallest {column} of {rows}.",
         "max": f"Computed again: largest {column} of {rows}.",
         "share": f"Computed again: {rows}, divided by all rows of {number['exhibit']}; {places} places.",
         "ratio": f"Computed again: {' divided by '.join(number['of'])}; {places} places.",
+        "q_value": (
+            f"Computed again: Benjamini and Hochberg's q-value of {''.join(number['of'])} among {rows}, each of which stands for as many "
+            f"tests as {number['by']} says; twice, since groups and accounts are two families at half the level each."
+        ),
+        "holm": f"Computed again: the smallest {column} of {rows}, with Holm's correction for how many they are.",
+        "log_mean": f"Computed again: mean over {rows} of what {column} is the log10 of, as log10.",
         "stated": "Stated, and not computed from this file.",
     }
     return told[number["rule"]]

@@ -88,6 +88,10 @@ class Reading:
             return text
         return next((value for value in self._standing(text) if replacing({value: ""})(text) != text), None)
 
+    def named_within(self, text: str) -> bool:
+        """Whether a text of many lines names an identifier as a whole word; those too short to be told from words are passed over."""
+        return any(replacing({value: ""})(text) != text for value in self._standing(text))
+
     def _replaced(self, text: str) -> str:
         known = {value: self._known[value] for value in self._standing(text)}
         return replacing(known)(text) if known else self._known.get(text, text)
@@ -101,6 +105,15 @@ class Reading:
 def _first_word(text: str) -> str:
     found = _WORD.search(text)
     return found.group() if found else ""
+
+
+def check_file(exhibit: CaseExhibit, reading: Reading) -> None:
+    """Nothing where the bytes of a file that leaves hold no identifier of the case as UTF-8; else SealError. What is packed is not seen."""
+    if not reading.in_house and exhibit.data is not None and reading.named_within(exhibit.data.decode("utf-8", "replace")):
+        raise SealError(
+            f"the file of {exhibit.uid} names an account or another identifier of the case, and would leave as it is; withhold its bytes "
+            f"({exhibit.uid}.file), so that its sha256 alone leaves"
+        )
 
 
 def check_cells(exhibit: CaseExhibit, withheld: Collection[str], reading: Reading) -> None:

@@ -9,6 +9,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from importlib.resources import files
 from typing import Any, cast
 
@@ -55,6 +56,16 @@ def _one_of(value: Any, rule: Any, place: str, _: Any) -> Iterator[tuple[str, st
 def _pattern(value: Any, rule: str, place: str, _: Any) -> Iterator[tuple[str, str, str]]:
     if isinstance(value, str) and re.fullmatch(rule, value, re.ASCII) is None:
         yield place, rule, _shown(value)
+
+
+def _format(value: Any, rule: str, place: str, _: Any) -> Iterator[tuple[str, str, str]]:
+    """A date-time that stands in the calendar; its form is the pattern's matter."""
+    if rule != "date-time":
+        raise SchemaError(f"{FILE} uses the format {rule!r}, which is not known here; add it to sealing.schema")
+    try:
+        datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        yield place, "a time of the calendar", _shown(value)
 
 
 def _least(value: Any, rule: int, place: str, _: Any) -> Iterator[tuple[str, str, str]]:
@@ -107,6 +118,7 @@ _CHECKS: Mapping[str, Any] = {
     "const": _const,
     "enum": _one_of,
     "pattern": _pattern,
+    "format": _format,
     "minItems": _least,
     "minimum": _minimum,
     "maximum": _maximum,

@@ -22,7 +22,7 @@ from stillwatch.sealing.envelope import signed
 from stillwatch.sealing.exhibits import Committed, column_json, committed, lines
 from stillwatch.sealing.narrative import Tables
 from stillwatch.sealing.readme import README_TEXT
-from stillwatch.sealing.recipients import Reading, Withholding, check_cells
+from stillwatch.sealing.recipients import Reading, Withholding, check_cells, check_file
 from stillwatch.sealing.refusals import SealError
 from stillwatch.sealing.schema import PREDICATE_TYPE, STATEMENT_TYPE, problems, schema
 from stillwatch.sealing.verification.log import record_content
@@ -126,7 +126,8 @@ def sealed(
 def leaving(case: Prepared, how: Sealing, names: Names) -> Reading:
     """What the recipient reads, once it is seen that nothing leaves that must not; so it can be asked before anything is recorded.
 
-    Raises SealError for what is withheld and not there, for custody from the future, and where a cell that leaves as it is names somebody.
+    Raises SealError for what is withheld and not there, for custody from the future, and where a cell or a file that leaves as it is names
+    somebody.
     """
     how.withholding.check(case.content)
     reading = Reading(case.content, names)
@@ -140,6 +141,8 @@ def leaving(case: Prepared, how: Sealing, names: Names) -> Reading:
     for exhibit in case.content.exhibits:
         if exhibit.uid not in how.withholding.exhibits:
             check_cells(exhibit, how.withholding.of(exhibit), reading)
+            if exhibit.uid not in how.withholding.files:
+                check_file(exhibit, reading)
     return reading
 
 

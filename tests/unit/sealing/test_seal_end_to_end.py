@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -89,12 +90,12 @@ def test_the_file_verifies_and_the_log_says_what_was_handed_over(house: House, m
     assert verify_case(data, keys).verdict == VERIFIED
     assert alone.verify(data, [alone.read_key(house.vkey)])["verdict"] == VERIFIED
     reader = house.reader()
-    assert [entry.kind for _, entry in reader.entries()] == ["log_start", "view", *["case_exhibit"] * 3, "export"]
+    assert [entry.kind for _, entry in reader.entries()] == ["log_start", "view", *["case_exhibit"] * 4, "export"]
     held = opening(reader, made.recorded_in)
     assert held is not None
     assert held[1]["files"] == [{"name": "case.zip", "rows": None, "sha256": made.sha256}]
     assert (held[1]["to"], held[1]["form"]) == ("acme-labs", "case")
-    assert reader.entry(made.recorded_in).concerns == (2, 3, 4)
+    assert reader.entry(made.recorded_in).concerns == (2, 3, 4, 5)
     assert check_log(house.log, Trust(keys=tuple(keys)), contents=True).verified.contents == reader.size
 
 
@@ -104,7 +105,7 @@ def test_a_second_recipient_gets_the_same_records_although_the_log_has_grown(hou
         house.view({"by": "ann", "why": "between", "what": f"{number}"})
     two = seal_case(making.content(), house.request("two.zip", "the court"), now=NOW + timedelta(days=1))
     kinds = [entry.kind for _, entry in house.reader().entries()]
-    assert kinds.count("case_exhibit") == 3
+    assert kinds.count("case_exhibit") == 4
     proofs = [unpack(found.path.read_bytes())["proofs/E1.tlog-proof"].split(b"\n")[1:3] for found in (one, two)]
     assert proofs[0] == proofs[1]
 
@@ -112,11 +113,13 @@ def test_a_second_recipient_gets_the_same_records_although_the_log_has_grown(hou
 def test_a_case_that_grew_gets_a_record_for_what_is_new(house: House, making: ModuleType) -> None:
     case = making.content()
     seal_case(
-        making.replace(case, exhibits=case.exhibits[:2], claims=_without(case, "E3", making), custody=()), house.request("1.zip"), now=NOW
+        making.replace(case, exhibits=case.exhibits[:2], claims=_without(case, "E3", making), numbers=case.numbers[:12], custody=()),
+        house.request("1.zip"),
+        now=NOW,
     )
     made = seal_case(case, house.request("2.zip"), now=NOW)
     kinds = [entry.kind for _, entry in house.reader().entries()]
-    assert kinds.count("case_exhibit") == 3
+    assert kinds.count("case_exhibit") == 4
     assert verify_case(made.path.read_bytes(), []).failure is None
 
 
@@ -128,7 +131,7 @@ def test_an_exhibit_whose_content_was_erased_is_recorded_anew_and_old_files_stil
     first = seal_case(making.content(), house.request("1.zip"), now=NOW)
     erase(house.log, [2, 3, 4], Who(by="ann", why="retention"), Ground.RETENTION, house.key, now=NOW)
     second = seal_case(making.content(), house.request("2.zip"), now=NOW)
-    assert [entry.kind for _, entry in house.reader().entries()].count("case_exhibit") == 6
+    assert [entry.kind for _, entry in house.reader().entries()].count("case_exhibit") == 7
     for made in (first, second):
         assert verify_case(made.path.read_bytes(), [load_signers(house.key)[0].verifier]).verdict == VERIFIED
 
@@ -158,6 +161,34 @@ def test_nothing_is_recorded_and_nothing_written_where_the_case_cannot_be_sealed
             seal_case(case, request, now=NOW)
         assert house.reader().size == size
     assert sorted(path.name for path in house.folder.iterdir()) == ["evidence", "log.key", "master.key"]
+
+
+def test_a_file_that_names_an_account_leaves_only_as_its_sha256(house: House, making: ModuleType) -> None:
+    exhibits = making.exhibits()
+    data = b'{"accounts": ["acct_0001"]}'
+    file = making.file_exhibit("E2", "Export", shows="x", origin="x", name="a.json", media_type="application/json", data=data)
+    case = making.content(exhibits=(exhibits[0], file, *exhibits[2:]))
+    size = house.reader().size
+    with pytest.raises(SealError, match=r"E2\.file") as refused:
+        seal_case(case, house.request("a.zip", "acme-labs"), now=NOW)
+    assert "acct_0001" not in str(refused.value)
+    assert house.reader().size == size
+    held = house.request("b.zip", "acme-labs", withholding=withholding_of(["E2.file"], []))
+    assert data not in seal_case(case, held, now=NOW).path.read_bytes()
+    assert data in seal_case(case, house.request("c.zip"), now=NOW).path.read_bytes()
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="this system bounds no file")
+def test_a_disk_that_fills_up_leaves_no_file_that_is_cut_short(tmp_path: Path) -> None:
+    """The bound on a file's size fails the write in its middle, as a full disk does."""
+    code = "import resource, signal, sys\nfrom pathlib import Path\nfrom stillwatch.app.private_files import create_private\n"
+    code += "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+    code += "create_private(Path(sys.argv[1]), bytes(200_000))\n"
+    path = tmp_path / "case.zip"
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert not path.exists()
 
 
 def _tomorrow(making: ModuleType) -> Any:

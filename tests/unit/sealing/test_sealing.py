@@ -81,10 +81,10 @@ def test_within_the_house_identifiers_stand_as_they_are(making: ModuleType) -> N
 @pytest.mark.parametrize(
     ("withholding", "kinds"),
     [
-        (Withholding(shown=frozenset({"E1.prompt"})), {"recomputed": 9, "withheld": 0, "stated": 1}),
-        (Withholding(), {"recomputed": 8, "withheld": 1, "stated": 1}),
-        (Withholding(columns=frozenset({"E1.price", "E1.carries"})), {"recomputed": 5, "withheld": 4, "stated": 1}),
-        (Withholding(exhibits=frozenset({"E1"})), {"recomputed": 1, "withheld": 8, "stated": 1}),
+        (Withholding(shown=frozenset({"E1.prompt"})), {"recomputed": 15, "withheld": 0, "stated": 1}),
+        (Withholding(), {"recomputed": 14, "withheld": 1, "stated": 1}),
+        (Withholding(columns=frozenset({"E1.price", "E1.carries"})), {"recomputed": 10, "withheld": 5, "stated": 1}),
+        (Withholding(exhibits=frozenset({"E1"})), {"recomputed": 5, "withheld": 10, "stated": 1}),
     ],
 )
 def test_what_is_withheld_leaves_every_proof_valid_and_its_numbers_marked(
@@ -117,7 +117,7 @@ def test_a_withheld_cell_is_opened_later_by_its_value_and_salt(making: ModuleTyp
 def test_a_cell_that_names_an_account_in_another_column_is_refused_and_the_name_is_not_told(making: ModuleType) -> None:
     exhibits = making.exhibits()
     note = replace(exhibits[2], rows=(("ann", "2026-06-17T08:00:00Z", "acct_0001 has not answered."),))
-    case = making.content(exhibits=(*exhibits[:2], note))
+    case = making.content(exhibits=(*exhibits[:2], note, exhibits[3]))
     with pytest.raises(SealError, match=r"E3\.words") as refused:
         making.seal_sample(case, recipient="acme-labs")
     assert "acct_0001" not in str(refused.value)
@@ -154,8 +154,10 @@ def test_a_case_that_contradicts_itself_is_not_sealed(changes: dict[str, Any], m
         ({"value": "13"}, "claimed to be 13, and its rows give 12"),
         ({"value": "12.0.0"}, "decimal text"),
         ({"exhibit": "E7"}, "does not have"),
-        ({"exhibit": None}, "names no exhibit"),
-        ({"rule": Rule.SUM}, "no column"),
+        ({"exhibit": None}, "a count that names nothing, and exhibit was expected"),
+        ({"rule": Rule.SUM}, "a sum that names exhibit, and column, exhibit was expected"),
+        ({"rule": Rule.SUM, "column": "colour"}, "no column"),
+        ({"rule": Rule.STATED}, "a stated that names exhibit, and nothing was expected"),
         ({"uid": "N2"}, "N1 was expected"),
         ({"where": (Condition(column="colour", equals="red"),)}, "no column"),
     ],
@@ -252,7 +254,7 @@ def _nasty(making: ModuleType) -> Any:
     case = making.content()
     exhibit = replace(case.exhibits[0], title=NASTY, shows=NASTY, origin=NASTY)
     note = replace(case.exhibits[2], rows=((NASTY, NASTY, NASTY),), title=NASTY)
-    changed = making.content(exhibits=(exhibit, case.exhibits[1], note))
+    changed = making.content(exhibits=(exhibit, case.exhibits[1], note, case.exhibits[3]))
     return replace(
         changed,
         title=NASTY,
@@ -296,7 +298,7 @@ def test_the_narrative_says_claim_explanations_limits_and_what_the_accused_can_c
     page = unpack(data)["narrative.html"].decode()
     for words in ("What is claimed", "Ordinary explanations", "What this does not show", "verify_case.py", "Withheld from you", "accused"):
         assert words in page
-    assert "8 of 10 numbers are computed again" in page
+    assert "14 of 16 numbers are computed again" in page
 
 
 @pytest.mark.slow

@@ -7,13 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from stillwatch.ledger.canonical import read_canonical
-from stillwatch.ledger.refusals import CanonicalError
 from stillwatch.records.cases import ColumnType
 from stillwatch.sealing.commitments import cell_hash, exhibit_root, row_hash
 from stillwatch.sealing.exhibits import FILE_COLUMNS, LONGEST_LINE
 from stillwatch.sealing.numbers import DECIMAL, WITHHELD, Table
 from stillwatch.sealing.refusals import RefusedCaseError
+from stillwatch.sealing.whole_json import read_whole
 
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _FIELDS = {"value": {"salt", "value"}, "alias": {"alias", "hash"}, "hash": {"hash"}}
@@ -57,10 +56,7 @@ def check_file(exhibit: Mapping[str, Any], table: Table, data: bytes) -> None:
 def _line(line: bytes, width: int, place: str) -> Sequence[Any]:
     if len(line) > LONGEST_LINE:
         raise RefusedCaseError("too-large", place, expected=f"at most {LONGEST_LINE} bytes", got=str(len(line)))
-    try:
-        value = read_canonical(line)
-    except CanonicalError as error:
-        raise RefusedCaseError("json-form", place, expected="canonical JSON", got=str(error)) from None
+    value = read_whole(line, place)
     if not isinstance(value, list) or len(cast("list[Any]", value)) != width:
         raise RefusedCaseError("row-form", place, expected=f"a list of {width} cells", got="another value")
     return cast("list[Any]", value)

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stillwatch.ledger.canonical import read_canonical
-from stillwatch.ledger.refusals import CanonicalError
 from stillwatch.sealing.exhibits import MOST_CELLS, MOST_ROWS
-from stillwatch.sealing.numbers import MOST_WORK
+from stillwatch.sealing.numbers import MOST_WORK, misfit, work
 from stillwatch.sealing.refusals import RefusedCaseError
 from stillwatch.sealing.schema import problems, schema
+from stillwatch.sealing.whole_json import read_whole
 
 Statement = Mapping[str, Any]
 
 
 def read_statement(payload: bytes) -> Statement:
     """The statement. Raises RefusedCaseError for what is not canonical JSON, not of the schema, or names what it does not hold."""
-    try:
-        value = read_canonical(payload)
-    except CanonicalError as error:
-        raise RefusedCaseError("json-form", "the statement", expected="canonical JSON", got=str(error)) from None
+    value = read_whole(payload, "the statement")
     if isinstance(value, dict) and value.get("predicateType") != schema()["properties"]["predicateType"]["const"]:
         expected = schema()["properties"]["predicateType"]["const"]
         raise RefusedCaseError("predicate-type", "the statement", expected=expected, got=ascii(value.get("predicateType"))[:80])
@@ -44,6 +40,8 @@ def check_references(predicate: Mapping[str, Any]) -> None:
         _all_in(claim["exhibits"], exhibits, claim["uid"])
     for number in predicate["numbers"]:
         _all_in([number["exhibit"]] if number["exhibit"] else [], exhibits, number["uid"])
+        if odd := misfit(number):
+            raise RefusedCaseError("statement-form", number["uid"], expected=odd[0], got=odd[1])
     _check_size(predicate)
     for exhibit in predicate["exhibits"]:
         names = [column["name"] for column in exhibit["columns"]]
@@ -56,8 +54,8 @@ def _check_size(predicate: Mapping[str, Any]) -> None:
     """Rows, cells and the work of all numbers are bounded, whatever the file claims."""
     rows = {exhibit["uid"]: exhibit["rows"] for exhibit in predicate["exhibits"]}
     cells = sum(exhibit["rows"] * len(exhibit["columns"]) for exhibit in predicate["exhibits"])
-    work = sum(rows.get(number["exhibit"], 0) * (1 + len(number["where"])) for number in predicate["numbers"])
-    bounds = (("rows", MOST_ROWS, sum(rows.values())), ("cells", MOST_CELLS, cells), ("rows of all numbers", MOST_WORK, work))
+    reads = sum(work(number, rows.get(number["exhibit"], 0)) for number in predicate["numbers"])
+    bounds = (("rows", MOST_ROWS, sum(rows.values())), ("cells", MOST_CELLS, cells), ("rows of all numbers", MOST_WORK, reads))
     for name, most, got in bounds:
         if got > most:
             raise RefusedCaseError("too-large", "the statement", expected=f"at most {most} {name}", got=str(got))
