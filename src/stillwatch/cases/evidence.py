@@ -176,7 +176,7 @@ def _results(shown: Shown) -> Iterator[CaseExhibit]:
         (escaped(one.name), escaped(one.key), None, None, one.got, "0", "0", nothing, None, escaped(f"too little: {one.lacked}"))
         for one in verdict.unjudged
     ]
-    if all(row[5] is not None and row[7] is not None for row in rows):
+    if rows and all(row[5] is not None and row[7] is not None for row in rows):
         yield _made(shown, ExhibitKind.ROWS, "Every test and key of the plan, with what each gave", _RESULTS, rows)
 
 

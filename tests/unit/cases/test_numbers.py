@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,11 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.app.case_numbers import further_numbers
+from stillwatch.cases.evidence import Shown, exhibits_of
 from stillwatch.cases.numbers import numbers_of
 from stillwatch.cases.tables import ClaimRow
 from stillwatch.provenance.combine import e_mean, e_values, holm
-from stillwatch.records.cases import CaseExhibit, CaseNumber, Column, ColumnType, Rule
+from stillwatch.records.cases import CaseExhibit, CaseNumber, Column, ColumnType, Identifies, Rule
 from stillwatch.records.findings import EntityKind
+from stillwatch.records.verdicts import JudgedResult, Outcome, ProvenanceResult, Reach, Unjudged, Verdict, Words
+from stillwatch.report.codec import to_plain
 from stillwatch.sealing.exhibits import rows_exhibit
 from stillwatch.stats.multiplicity import benjamini_hochberg, split_families
 
@@ -119,6 +124,51 @@ def test_a_verdict_s_correction_and_e_value_are_computed_from_its_results() -> N
     found = list(_numbers([rows], "verdict", results=results, combination="holm", log10_e=combined).values())
     assert [number.rule for number in found] == [Rule.HOLM, Rule.LOG_MEAN]
     assert [float(number.value) for number in found] == pytest.approx([-30 + math.log10(3), combined], abs=1e-6)
+
+
+def _judged(name: str, key: str, log10_p: float, adjusted: float, e: float) -> JudgedResult:
+    words = Words(null="n", assumption="a", source="s", shows="dependence", does_not_show="who did it")
+    reach = Reach(effect="e", log10_level=-2.0, power=0.9, smallest=None, curve=(), exact=True)
+    told = {"test": name, "statistic": "difference", "value": 0.25, "method": "exact", "sample": 40, "dropped": ()}
+    result = ProvenanceResult(log10_p=log10_p, words=words, reach=reach, **told)
+    return JudgedResult(name=name, key=key, result=result, log10_adjusted=adjusted, log10_e=e, reaches=adjusted < -2)
+
+
+def test_a_whole_verdict_becomes_rows_whose_correction_counts_what_could_not_be_judged() -> None:
+    logs = [-7.25, -0.5]
+    adjusted, e_logs = holm([*logs, 0.0]).tolist(), e_values([*logs, 0.0]).tolist()
+    at = datetime(2026, 6, 1, tzinfo=UTC)
+    verdict = Verdict(
+        title="t",
+        suspect="rival",
+        plan_sha256="0" * 64,
+        seal_sha256="1" * 64,
+        sealed_at=at,
+        made_at=at,
+        level=0.01,
+        combination="holm",
+        outcome=Outcome.SHOWN,
+        log10_e=e_mean(e_logs),
+        points_to=("acct_0001",),
+        headline="h",
+        sentences=(),
+        results=tuple(_judged("twins", f"acct_000{place}", logs[place], adjusted[place], e_logs[place]) for place in range(2)),
+        unjudged=(Unjudged(name="canaries", key="acct_0000", lacked="answers", needed=10, got=3),),
+        corroborations=(),
+        inputs=(),
+        version="0",
+    )
+    row = SimpleNamespace(kind="verdict", private=False, label="verdict", facts={}, id=1, added_by="ann", added_at=at)
+    data = json.dumps(to_plain(verdict)).encode()
+    shown = Shown(row=cast("Any", row), content=cast("Any", SimpleNamespace(media_type="application/json")), data=data)
+    rows, file = exhibits_of(shown)
+    assert file.data == data
+    assert rows.columns[1].identifies is Identifies.ACCOUNT
+    assert [row[5] for row in rows.rows] == ["-7.25", "-0.5", "0"]
+    plain = [{"log10_adjusted": value} for value in adjusted[:2]]
+    found = list(_numbers([rows, file], "verdict", results=plain, combination="holm", log10_e=verdict.log10_e).values())
+    assert [number.rule for number in found] == [Rule.HOLM, Rule.LOG_MEAN]
+    assert [float(number.value) for number in found] == pytest.approx([-7.25 + math.log10(3), verdict.log10_e], abs=1e-6)
 
 
 def test_a_product_over_tests_of_one_key_is_a_sum_and_a_product_of_means_is_stated() -> None:
