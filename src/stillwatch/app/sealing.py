@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from stillwatch import __version__
+from stillwatch.app.case_texts import HOUSE, check_approved, leaving_text
+from stillwatch.app.governance import load_policy
 from stillwatch.app.log_keys import load_signers
 from stillwatch.app.marking import load_master
 from stillwatch.app.private_files import create_private
 from stillwatch.app.recording import PATIENCE_S, act, writing
 from stillwatch.errors import MissingExtraError, OutputError, UsageError
+from stillwatch.govern.approvals import TEXT_FORM
+from stillwatch.govern.policy import Act as Deed
 from stillwatch.ledger.canonical import canonical_json
 from stillwatch.ledger.merkle import inclusion_path
 from stillwatch.ledger.proofs import InclusionProof
@@ -45,6 +49,8 @@ class SealRequest:
         key: master secret that pseudonyms are derived from; None: the variable STILLWATCH_MASTER_KEY.
         withholding: what does not leave.
         printed: whether the narrative is there as a PDF as well.
+        approved: record of the request that lets text of customers leave; None: none leaves.
+        governance: the governance file that is asked then; None: the variable STILLWATCH_GOVERNANCE.
     """
 
     log: Path
@@ -56,6 +62,8 @@ class SealRequest:
     key: Path | None
     withholding: Withholding
     printed: bool
+    approved: int | None = None
+    governance: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +99,8 @@ def seal_case(content: CaseContent, request: SealRequest, *, now: datetime) -> S
     it is written, and it is verified before that.
 
     Raises SealError where the case contradicts itself or something would leave that must not, UsageError for a recipient without a name,
-    OutputError where the file is there already.
+    OutputError where the file is there already. Text of customers leaves only by a request that another person approved, and once: else
+    ApprovalError, and DeniedError where the policy does not let `by` ask for that.
     """
     names = _names(request)
     _check(request)
@@ -100,6 +109,7 @@ def seal_case(content: CaseContent, request: SealRequest, *, now: datetime) -> S
     how = Sealing(at=now, by=by, recipient=whom, why=why, version=__version__, withholding=request.withholding)
     leaving(ready, how, names)
     signers = load_signers(request.log_key)
+    _check_text(request, ready, signers, to=whom or HOUSE, now=now)
     logged = _recorded(request.log, signers, ready, now)
     data = sealed(ready, how, names, logged, signers, narrative_page, narrative_pdf if request.printed else None)
     found = verify_case(data, [signer.verifier for signer in signers])
@@ -107,22 +117,42 @@ def seal_case(content: CaseContent, request: SealRequest, *, now: datetime) -> S
         raise SealError(
             f"the sealed case does not verify ({found.failure}); nothing was written: this is a mistake of the program, report it"
         )
-    file = Input(name=request.out.name, sha256=hashlib.sha256(data).hexdigest())
-    to = whom or "the house"
-    export = Export(by=by, to=to, why=why, form="case", files=(file,))
-    with writing(request.log, signers, patience_s=PATIENCE_S) as writer:
-        recorded = writer.append([act(export, concerns=tuple(one.proof.index for one in logged.values()))], at=now)
-    create_private(request.out, data)
+    export = _handed(request, how, ready, [one.proof.index for one in logged.values()], data, signers)
     return SealedCase(
         path=request.out,
-        recipient=to,
+        recipient=whom or HOUSE,
         why=why,
-        sha256=file.sha256,
+        sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
         vkey=signers[0].verifier.text(),
-        recorded_in=recorded,
+        recorded_in=export,
         numbers=found.numbers,
     )
+
+
+def _handed(
+    request: SealRequest, how: Sealing, case: Prepared, concerns: Sequence[int], data: bytes, signers: tuple[NoteSigner, ...]
+) -> int:
+    """Record that the file is handed over, and write it; index of the record. What was approved is used up by that."""
+    to = how.recipient or HOUSE
+    file = Input(name=request.out.name, sha256=hashlib.sha256(data).hexdigest())
+    export = Export(by=how.by, to=to, why=how.why, form="case", files=(file,))
+    acts = [act(export, concerns=tuple(concerns))]
+    if request.approved is not None:
+        acts.append(act(replace(export, form=TEXT_FORM), concerns=(request.approved,)))
+    with writing(request.log, signers, patience_s=PATIENCE_S) as writer:
+        _check_text(request, case, signers, to=to, now=how.at)  # somebody else may have used the approval up since
+        recorded = writer.append(acts, at=how.at)
+    create_private(request.out, data)
+    return recorded
+
+
+def _check_text(request: SealRequest, case: Prepared, signers: tuple[NoteSigner, ...], *, to: str, now: datetime) -> None:
+    """Nothing where no text of customers leaves, or two people agreed that this one does."""
+    text = leaving_text(case, request.withholding)
+    check_approved(request.log, [signer.verifier for signer in signers], text, request.approved, to=to, now=now)
+    if text is not None:
+        load_policy(request.governance).check(Deed.REQUEST_TEXT_EXPORT, request.by)
 
 
 def _check(request: SealRequest) -> None:

@@ -38,12 +38,14 @@ Digest = Callable[[bytes, Sequence[CaseExhibit]], str]
 _ACTIONS = {
     "claim_added": "collected with a claim",
     "exhibit_added": "exhibit added",
+    "text_opened": "text of exchanges opened for the case, and kept in it",
     "exhibit_read": "looked at",
     "exhibit_erased": "content erased",
     "took_in": "taken in from another case",
     "sealed": "sealed for a recipient",
     "closed": "case closed",
 }
+_ADDS = ("claim_added", "exhibit_added", "text_opened")
 LIMITS = (
     "The evidence says what traffic looks like. It does not say who is behind an account or what was done with the answers.",
     "Numbers that are merely stated rest on the logs of whoever ran the scan; with the same files, settings and seed it gives them again.",
@@ -119,7 +121,7 @@ def _held(store: CaseStore, session: Session, number: int) -> _Held:
 
 def _shown(store: CaseStore, session: Session, mine: list[int], claims: dict[int, ClaimRow], acts: Sequence[ActRow]) -> dict[int, Shown]:
     """Exhibits that still have a content, each seen to be the one whose commitment the timeline names."""
-    said = {act.detail["exhibit"]: act.detail["commitment"] for act in acts if act.act in ("claim_added", "exhibit_added")}
+    said = {act.detail["exhibit"]: act.detail["commitment"] for act in acts if act.act in _ADDS}
     rows = session.execute(
         select(ExhibitRow, ContentRow)
         .join(ContentRow, ContentRow.id == ExhibitRow.content_id)
@@ -155,7 +157,7 @@ def _evidence(held: _Held, digest: Digest) -> tuple[dict[int, list[CaseExhibit]]
         if act.act not in _ACTIONS:
             continue
         exhibit: int = act.detail.get("exhibit", 0)
-        changes = act.act in ("claim_added", "exhibit_added") and exhibit in held.shown
+        changes = act.act in _ADDS and exhibit in held.shown
         if changes:
             groups[exhibit] = [replace(one, uid=f"E{len(flat) + place}") for place, one in enumerate(exhibits_of(held.shown[exhibit]), 1)]
             flat += groups[exhibit]

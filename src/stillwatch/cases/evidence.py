@@ -13,6 +13,7 @@ from typing import Any
 from stillwatch.cases.columns import escaped
 from stillwatch.cases.tables import ContentRow, ExhibitRow, MemberRow, TieRow
 from stillwatch.ledger.entries import time_text
+from stillwatch.cases.texts import TEXT_TABLE
 from stillwatch.records.cases import CaseExhibit, Column, ColumnType, ExhibitKind, Identifies, Value
 from stillwatch.records.findings import Finding
 from stillwatch.records.verdicts import Verdict
@@ -210,10 +211,11 @@ def _examples(finding: Finding) -> list[tuple[Value, ...]]:
 
 def _rows(shown: Shown) -> CaseExhibit:
     held = json.loads(shown.data)
-    of_accounts = held["table"] == "features"
-    columns = tuple(_column(column["name"], column["type"], of_accounts=of_accounts) for column in held["columns"])
+    texts, of_accounts = held["table"] == TEXT_TABLE, held["table"] == "features"
+    columns = _EXAMPLES if texts else tuple(_column(one["name"], one["type"], of_accounts=of_accounts) for one in held["columns"])
     rows = [tuple(_cell(value, column.type) for value, column in zip(row, columns, strict=True)) for row in held["rows"]]
-    return _made(shown, ExhibitKind.ROWS, f"Rows of {held['table']}", columns, rows)
+    shows = "Examples of exchanges with their text, masked for secrets and cut" if texts else f"Rows of {held['table']}"
+    return _made(shown, ExhibitKind.ROWS, shows, columns, rows)
 
 
 def _column(name: str, kind: str, *, of_accounts: bool) -> Column:

@@ -74,7 +74,7 @@ def add_claims(change: Change, sources: Sequence[NewSource], claims: Sequence[Ne
 def add_exhibit(change: Change, exhibit: NewExhibit) -> int:
     """Add something to be shown; its id. Raises UsageError for an empty or too large one."""
     row, content = put_exhibit(change, exhibit)
-    change.act("exhibit_added", _exhibit_detail(row, content))
+    change.act("exhibit_added", exhibit_detail(row, content))
     return row.id
 
 
@@ -199,7 +199,7 @@ def _claim(change: Change, claim: NewClaim, source: SourceRow) -> int:
         "ties": len(claim.ties),
         "source": {"kind": source.kind, "name": source.name, "sha256": source.sha256},
     }
-    change.act("claim_added", detail | _exhibit_detail(exhibit, content))
+    change.act("claim_added", detail | exhibit_detail(exhibit, content))
     return row.id
 
 
@@ -235,7 +235,7 @@ def _claim_parts(session: Session, claim_id: int, claim: NewClaim) -> None:
             session.execute(insert(table), rows)
 
 
-def _exhibit_detail(row: ExhibitRow, content: ContentRow) -> dict[str, Any]:
+def exhibit_detail(row: ExhibitRow, content: ContentRow) -> dict[str, Any]:
     """How an act names an exhibit: no word of what it holds."""
     detail = {"exhibit": row.id, "exhibit_kind": row.kind, "private": row.private, "bytes": content.size, "commitment": content.commitment}
     return detail | ({"rows": row.rows} if row.rows is not None else {})

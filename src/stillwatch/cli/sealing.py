@@ -12,6 +12,7 @@ import typer
 
 from stillwatch.cli.case_desk import As, Case, Cases, now
 from stillwatch.cli.output import new_console, print_json
+from stillwatch.cli.running import Governance
 from stillwatch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,8 +30,12 @@ KeepIdentifiers = Annotated[bool, typer.Option("--keep-identifiers", help="Keep 
 Withhold = Annotated[
     list[str] | None, typer.Option(help="What does not leave: an exhibit (E3), a column (E1.price), a file's bytes (E2.file); repeatable.")
 ]
-Show = Annotated[list[str] | None, typer.Option(help="A column of text of customers that is to leave, such as E1.prompt; repeatable.")]
-
+Show = Annotated[
+    list[str] | None, typer.Option(help="A column of text of customers that is to leave, such as E1.prompt; needs --approved; repeatable.")
+]
+Approved = Annotated[
+    int | None, typer.Option(min=0, help="Record of the request (stillwatch case request-text) by which text of customers may leave.")
+]
 
 Why = Annotated[str, typer.Option(help="What for; recorded, and read by the recipient.")]
 Pdf = Annotated[bool, typer.Option("--pdf/--no-pdf", help="Add the narrative as a PDF, to be printed.")]
@@ -66,20 +71,23 @@ def attach(group: typer.Typer, handing: HandingOver) -> None:
         keep_identifiers: KeepIdentifiers = False,
         withhold: Withhold = None,
         show: Show = None,
+        approved: Approved = None,
+        governance: Governance = None,
         log_key: LogKey = None,
         pdf: Pdf = True,
         as_json: Json = False,
     ) -> None:
         """Seal a case into one file for a recipient, who verifies it without us: claims, evidence, numbers, custody, narrative.
 
-        Text of customers is withheld unless --show names it; what is withheld stands as a hash that can be opened later. The exhibits are
-        recorded in the evidence log, and so is that the file was handed over.
+        Text of customers is withheld unless --show names it and another person approved it; what is withheld stands as a hash that can be
+        opened later. The exhibits are recorded in the evidence log, and so is that the file was handed over.
         """
         from stillwatch.app.sealing import withholding_of
 
         if (recipient is None) != keep_identifiers:
             raise UsageError("give --recipient NAME and --key FILE for a partner, or --keep-identifiers for use within the house")
-        given = {"log": log, "log_key": log_key, "out": out, "printed": pdf, "withholding": withholding_of(withhold or [], show or [])}
+        given: dict[str, Any] = {"log": log, "log_key": log_key, "out": out, "printed": pdf, "approved": approved, "governance": governance}
+        given["withholding"] = withholding_of(withhold or [], show or [])
         with handing(case, (cases, by, log, log_key)) as handed:
             _seal(handed, {**given, "why": why, "recipient": recipient, "key": key}, as_json=as_json)
 

@@ -20,15 +20,20 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from stillwatch.app.approving import Said, answer
+from stillwatch.app.case_texts import request_leaving
 from stillwatch.app.evidence_log import Who, append_lines, erase, opening, start_log
+from stillwatch.app.governance import Keeper, load_policy
 from stillwatch.app.log_checking import Trust, check_log
 from stillwatch.app.log_keys import load_signers
 from stillwatch.app.sealing import SealRequest, seal_case, withholding_of
 from stillwatch.cli.sealing import Handing, attach
 from stillwatch.errors import OutputError, StillwatchError, UsageError
+from stillwatch.govern.refusals import ApprovalError, DeniedError
 from stillwatch.ledger.reading import LogReader
 from stillwatch.marks.keys import master_text
 from stillwatch.records.evidence import Ground
+from stillwatch.records.governance import Answer
 from stillwatch.sealing.container import unpack
 from stillwatch.sealing.recipients import Withholding
 from stillwatch.sealing.refusals import SealError
@@ -69,6 +74,24 @@ class House:
             "printed": False,
         }
         return SealRequest(**given | changes)
+
+    def governed(self) -> Path:
+        """A governance file that names ann and bob."""
+        path = self.folder / "governance.toml"
+        path.write_text('format = "stillwatch-governance-1"\n[people]\nann = ["analyst"]\nbob = ["approver"]\neve = ["viewer"]\n', "utf-8")
+        return path
+
+    def asked(self, content: Any, *columns: str, to: str = "acme-labs", now: datetime = NOW) -> tuple[Keeper, int]:
+        """A request of ann that columns of text may leave."""
+        keeper = Keeper.open(load_policy(self.governed()), self.log, self.key, lambda: now)
+        made = request_leaving(keeper, content, columns, Said(by="ann", why="docket 3:26"), to=to, case="case-7")
+        return keeper, made["request"]
+
+    def approved(self, content: Any, *columns: str, to: str = "acme-labs", now: datetime = NOW) -> int:
+        """The same, approved by bob."""
+        keeper, index = self.asked(content, *columns, to=to, now=now)
+        answer(keeper, index, Said(by="bob", why="seen the text"), Answer.APPROVED)
+        return index
 
     def reader(self) -> LogReader:
         """The log as it is now."""
@@ -191,6 +214,45 @@ def test_a_disk_that_fills_up_leaves_no_file_that_is_cut_short(tmp_path: Path) -
     assert not path.exists()
 
 
+def test_text_of_customers_leaves_only_as_two_people_agreed_and_once(house: House, making: ModuleType) -> None:
+    case, shown = making.content(), withholding_of([], ["E1.prompt"])
+    wanted: dict[str, Any] = {"withholding": shown, "governance": house.governed()}
+    index = house.approved(case, "E1.prompt")
+    size = house.reader().size
+
+    def refused(error: type[Exception], said: str, request: SealRequest, content: Any = case) -> None:
+        with pytest.raises(error, match=said):
+            seal_case(content, request, now=NOW)
+        assert house.reader().size == size
+        assert not request.out.exists()
+
+    refused(UsageError, "takes two people", house.request("a.zip", "acme-labs", **wanted))
+    refused(ApprovalError, "is no request", house.request("b.zip", "acme-labs", **wanted, approved=1))
+    refused(ApprovalError, "is not what record", house.request("c.zip", "the court", **wanted, approved=index))
+    refused(DeniedError, "eve", house.request("d.zip", "acme-labs", **wanted, approved=index, by="eve"))
+    refused(UsageError, "no text of customers would leave", house.request("e.zip", "acme-labs", approved=index))
+    rows = [list(row) for row in case.exhibits[0].rows]
+    place = [column.name for column in case.exhibits[0].columns].index("prompt")
+    rows[3][place] = "another text"
+    other = (making.replace(case.exhibits[0], rows=tuple(map(tuple, rows))), *case.exhibits[1:])
+    refused(
+        ApprovalError, "is not what record", house.request("f.zip", "acme-labs", **wanted, approved=index), making.content(exhibits=other)
+    )
+    made = seal_case(case, house.request("g.zip", "acme-labs", **wanted, approved=index), now=NOW)
+    text = opening(house.reader(), made.recorded_in + 1)
+    assert text is not None
+    assert (text[1]["form"], house.reader().entry(made.recorded_in + 1).concerns) == ("text", (index,))
+    size = house.reader().size
+    refused(ApprovalError, "is used", house.request("h.zip", "acme-labs", **wanted, approved=index))
+    keeper, waiting = house.asked(case, "E1.prompt")
+    size = house.reader().size
+    refused(ApprovalError, "is waiting", house.request("i.zip", "acme-labs", **wanted, approved=waiting))
+    with pytest.raises(DeniedError, match="may not approve"):
+        answer(keeper, waiting, Said(by=" ANN ", why="seen the text"), Answer.APPROVED)
+    with pytest.raises(UsageError, match="holds no text"):
+        house.asked(case, "E1.price")
+
+
 def _tomorrow(making: ModuleType) -> Any:
     events = making.content().custody
     return (events[0], making.replace(events[1], at=NOW + timedelta(days=1)))
@@ -228,10 +290,12 @@ def command(making: ModuleType, noted: list[str]) -> typer.Typer:
 
 
 @pytest.mark.slow
-def test_the_commands_seal_and_verify_from_end_to_end(house: House, command: typer.Typer, noted: list[str]) -> None:
+def test_the_commands_seal_and_verify_from_end_to_end(house: House, making: ModuleType, command: typer.Typer, noted: list[str]) -> None:
     out = house.folder / "case-7.zip"
     given = ["seal", "7", "--out", str(out), "--log", str(house.log), "--log-key", str(house.key), "--as", "ann", "--why", "docket"]
     partner = ["--recipient", "acme-labs", "--key", str(house.master), "--show", "E1.prompt", "--withhold", "E2.file", "--json"]
+    approved = house.approved(making.content(), "E1.prompt", now=datetime.now(UTC))
+    partner += ["--approved", str(approved), "--governance", str(house.governed())]
     done = CliRunner().invoke(command, [*given, *partner])
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
