@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.app.approving import KINDS, Said
+from stillwatch.app.case_keeping import erased_cases
 from stillwatch.app.governance import Keeper, recorded
 from stillwatch.app.holdings import folders_below, is_result
 from stillwatch.app.recording import act
 from stillwatch.app.retaining import HOLDS, LASTING, erase_lines, pair_lines
 from stillwatch.app.state import is_of
 from stillwatch.app.thinning import thinned
+from stillwatch.cases.store import CaseStore
 from stillwatch.errors import UsageError
 from stillwatch.govern.access import said
 from stillwatch.govern.approvals import requests, suspended
@@ -40,6 +42,7 @@ class ErasureRequest:
         pairs: files of twin pairs.
         vault: that opens them; None: they are plain.
         ground: of the erasure.
+        cases: the case store; None: none is looked through.
     """
 
     account: str
@@ -47,6 +50,7 @@ class ErasureRequest:
     pairs: tuple[Path, ...]
     vault: Vault | None
     ground: Ground
+    cases: CaseStore | None = None
 
 
 def erase_account(keeper: Keeper, request: ErasureRequest, who: Said) -> dict[str, Any]:
@@ -63,10 +67,10 @@ def erase_account(keeper: Keeper, request: ErasureRequest, who: Said) -> dict[st
         raise UsageError("--why names the account, and the record of an erasure stays; name the request, such as `request 41`")
     check_free(holds_of(recorded(keeper.folder, keeper.keys, HOLDS)), request.account)
     # what was begun is on record even where it is cut off; the second record says what went, with hashes
-    begun = tuple(Disposed(name=str(path), data_class="looked through") for path in (*request.roots, *request.pairs))
-    _record(keeper, Disposal(by=by, ground=request.ground, why=f"begun: {why}", items=begun), [])
-    items: list[Disposed] = []
-    left: list[str] = []
+    stores = () if request.cases is None else (request.cases.place.shown,)
+    begun = tuple(Disposed(name=str(path), data_class="looked through") for path in (*request.roots, *request.pairs, *stores))
+    disposal = _record(keeper, Disposal(by=by, ground=request.ground, why=f"begun: {why}", items=begun), [])
+    items, left = erased_cases(keeper, request.cases, request.account, by=by, ground=request.ground, disposal=disposal)
     for folder in folders_below(request.roots):
         if is_result(folder):
             items += thinned(folder, request.account, request.vault)

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.app.approving import Said
+from stillwatch.app.case_keeping import JudgedCase, disposed_cases, erase_due, judged_cases
 from stillwatch.app.governance import Keeper, recorded
 from stillwatch.app.holdings import Kept, kept_below
 from stillwatch.app.pair_files import pair_of
 from stillwatch.app.recording import act
 from stillwatch.app.sealed_lines import Stored, erased_line, plain_line
 from stillwatch.app.vaulting import change_lines
+from stillwatch.cases.store import CaseStore
 from stillwatch.errors import naming
 from stillwatch.govern.access import said
 from stillwatch.govern.policy import Act, DataClass
@@ -42,12 +44,26 @@ class RetentionRequest:
         pairs: files of twin pairs.
         vault: that opens them; None: they are plain.
         delete: whether what is due goes; else it is only said.
+        cases: the case store; None: none is looked through.
     """
 
     roots: tuple[Path, ...]
     pairs: tuple[Path, ...]
     vault: Vault | None
     delete: bool
+    cases: CaseStore | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looked:
+    """What was found: parts of folders with their fates, lines of pairs, cases, and records of the log."""
+
+    kept: Sequence[Kept]
+    fates: Sequence[Judged]
+    pairs: dict[Path, tuple[frozenset[int], int]]
+    cases: list[JudgedCase]
+    records: Sequence[int]
+    held_records: int
 
 
 def retain(keeper: Keeper, request: RetentionRequest, who: Said) -> dict[str, Any]:
@@ -57,27 +73,42 @@ def retain(keeper: Keeper, request: RetentionRequest, who: Said) -> dict[str, An
     """
     by, why, now = keeper.policy.check(Act.RETAIN, who.by), said(who.why, "the reason"), keeper.clock()
     holds = holds_of(recorded(keeper.folder, keeper.keys, HOLDS))
-    days = keeper.policy.days
-    kept = kept_below(request.roots)
-    fates = judged([part.holding for part in kept], days, holds, now)
-    pairs = {path: _old_pairs(path, request.vault, days[DataClass.WITHHELD_TWINS], holds, now) for path in request.pairs}
-    records, held_records = _old_records(keeper, days[DataClass.LOG_CONTENTS], holds, now)
-    found = _words(fates, pairs, records, held_records) | {"deleted": False, "policy_sha256": keeper.policy.sha256}
+    looked = _look(keeper, request, holds, now)
+    found = _words(looked) | {"deleted": False, "policy_sha256": keeper.policy.sha256}
+    found["case_store"] = request.cases.place.shown if request.cases is not None else None
     if not request.delete:
         return found
-    due = [part for part, fate in zip(kept, fates, strict=True) if fate.fate is Fate.DUE]
-    items = [Disposed(name=part.holding.name, data_class=part.holding.data_class.value) for part in due]
-    items += [Disposed(name=str(path), data_class=DataClass.WITHHELD_TWINS.value, rows=len(old)) for path, (old, _) in pairs.items() if old]
-    if items or records:
-        index = _record(
-            keeper, Disposal(by=by, ground=Ground.RETENTION, why=why, items=tuple(items), policy_sha256=keeper.policy.sha256), records
-        )
+    due = [part for part, fate in zip(looked.kept, looked.fates, strict=True) if fate.fate is Fate.DUE]
+    items = [Disposed(name=part.holding.name, data_class=part.holding.data_class.value) for part in due] + disposed_cases(looked.cases)
+    items += [
+        Disposed(name=str(path), data_class=DataClass.WITHHELD_TWINS.value, rows=len(old)) for path, (old, _) in looked.pairs.items() if old
+    ]
+    index = None
+    if items or looked.records:
+        disposal = Disposal(by=by, ground=Ground.RETENTION, why=why, items=tuple(items), policy_sha256=keeper.policy.sha256)
+        index = _record(keeper, disposal, looked.records)
         found |= {"recorded_in": index}
     for part in due:
         _remove(part)
-    for path, (old, _) in pairs.items():
+    for path, (old, _) in looked.pairs.items():
         erase_lines(path, old, Ground.RETENTION)
-    return found | {"deleted": True}
+    gone = erase_due(keeper, request.cases, looked.cases, by=by, disposal=index)
+    return found | {"deleted": True, "case_contents": gone}
+
+
+def _look(keeper: Keeper, request: RetentionRequest, holds: Holds, now: datetime) -> _Looked:
+    """What there is, and what becomes of it."""
+    days = keeper.policy.days
+    kept = kept_below(request.roots)
+    records, held_records = _old_records(keeper, days[DataClass.LOG_CONTENTS], holds, now)
+    return _Looked(
+        kept=kept,
+        fates=judged([part.holding for part in kept], days, holds, now),
+        pairs={path: _old_pairs(path, request.vault, days[DataClass.WITHHELD_TWINS], holds, now) for path in request.pairs},
+        cases=judged_cases(request.cases, days, holds, now),
+        records=records,
+        held_records=held_records,
+    )
 
 
 def erase_lines(path: Path, numbers: frozenset[int], ground: Ground) -> int:
@@ -172,15 +203,14 @@ def _remove(part: Kept) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _words(
-    fates: Sequence[Judged], pairs: dict[Path, tuple[frozenset[int], int]], records: Sequence[int], held_records: int
-) -> dict[str, Any]:
+def _words(looked: _Looked) -> dict[str, Any]:
     items = [
-        {"what": fate.holding.name, "class": fate.holding.data_class.value, "fate": fate.fate.value, "why": fate.why} for fate in fates
+        {"what": fate.holding.name, "class": fate.holding.data_class.value, "fate": fate.fate.value, "why": fate.why}
+        for fate in (*looked.fates, *(one.fate for one in looked.cases))
     ]
-    for path, (old, held) in pairs.items():
+    for path, (old, held) in looked.pairs.items():
         items += _counted(str(path), DataClass.WITHHELD_TWINS, len(old), held, "pairs")
-    items += _counted("the evidence log", DataClass.LOG_CONTENTS, len(records), held_records, "contents")
+    items += _counted("the evidence log", DataClass.LOG_CONTENTS, len(looked.records), looked.held_records, "contents")
     return {
         "items": items,
         "due": sum(item["fate"] == Fate.DUE for item in items),

@@ -43,7 +43,8 @@ def retention_table(found: Mapping[str, Any]) -> Table:
     for item in found["items"]:
         table.add_row(*map(_cell, (item["fate"], item["class"].replace("_", " "), item["what"], item["why"])))
     done = "Deleted, and recorded." if found["deleted"] else "A dry run: nothing was deleted. --delete does it."
-    table.caption = f"{found['due']:,} due, {found['held']:,} held. {done}"
+    cases = "" if found["case_store"] else " No case store was looked through: name it with --cases."
+    table.caption = f"{found['due']:,} due, {found['held']:,} held. {done}{cases}"
     table.caption_justify = "left"
     return table
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.app.approving import Said
+from stillwatch.app.case_keeping import held_in_cases
 from stillwatch.app.governance import Keeper
 from stillwatch.app.holdings import QUARANTINE, folders_below, is_result
 from stillwatch.app.opening import exhibit_texts
 from stillwatch.app.private_files import create_private
 from stillwatch.app.retaining import pair_lines
 from stillwatch.app.state import EXCHANGES, EXHIBITS
+from stillwatch.cases.store import CaseStore
 from stillwatch.errors import OutputError, UsageError
 from stillwatch.govern.access import said
 from stillwatch.govern.policy import Act, DataClass
@@ -56,6 +58,8 @@ _TWINS = (
 )
 _OTHERS = "Identifiers, numbers and text of other accounts, wherever they stand beside this one's."
 _RECORDS = "Contents of other records of the evidence log that name the account: they speak of other accounts and of staff as well."
+_CASES = "Words and files of people who worked on a case, and their names: they speak of other accounts and of staff as well."
+_NOT_LOOKED = "Request logs themselves, backups, and what was handed over to others."
 _HASHES = (
     "Fingerprints of wording and subjects (sketches): numbers from which no text can be read; they stand for the exchanges listed here."
 )
@@ -71,6 +75,7 @@ class AccessRequest:
     vault: Vault | None
     out: Path
     to: str
+    cases: CaseStore | None = None
 
 
 def give_access(keeper: Keeper, request: AccessRequest, who: Said) -> dict[str, Any]:
@@ -83,14 +88,15 @@ def give_access(keeper: Keeper, request: AccessRequest, who: Said) -> dict[str, 
     by, why, to = keeper.policy.check(Act.GIVE_ACCESS, who.by), said(who.why, "the reason"), said(request.to, "--to")
     if request.out.exists():
         raise OutputError(f"{request.out} is there already; name a new folder")
-    held = [*_held_in_folders(request), *_held_in_pairs(request), *_held_in_log(keeper, request.account)]
+    held = [*_held_in_folders(request), *_held_in_pairs(request), *held_in_cases(request.cases, request.account)]
+    held += _held_in_log(keeper, request.account)
     whole = {
         "format": FORMAT,
         "account": request.account,
         "made_at": keeper.clock().isoformat(),
         "held": held,
         "withheld": _withheld(held),
-        "not_looked_through": "Request logs themselves, backups, and what was handed over to others.",
+        "not_looked_through": _NOT_LOOKED + ("" if request.cases is not None else " No case store was named."),
     }
     texts = {"access.json": json.dumps(whole, ensure_ascii=False, indent=1, default=str) + "\n", "access.html": _page(whole)}
     files = tuple(Input(name=name, sha256=hashlib.sha256(text.encode()).hexdigest()) for name, text in texts.items())
@@ -197,6 +203,7 @@ def _withheld(held: Sequence[Mapping[str, Any]]) -> list[str]:
     classes = {part["class"] for part in held}
     reasons = [_OTHERS] if DataClass.SCAN_RESULTS in classes else []
     reasons += [_HASHES] if any(str(part["where"]).endswith(EXCHANGES) for part in held) else []
+    reasons += [_CASES] if DataClass.CASE_TEXT in classes else []
     reasons += [_TWINS] if DataClass.WITHHELD_TWINS in classes else []
     return reasons + ([_RECORDS] if DataClass.LOG_CONTENTS in classes else [])
 

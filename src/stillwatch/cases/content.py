@@ -41,6 +41,8 @@ _ACTIONS = {
     "text_opened": "text of exchanges opened for the case, and kept in it",
     "exhibit_read": "looked at",
     "exhibit_erased": "content erased",
+    "contents_erased": "contents erased",
+    "account_erased": "what named an account erased",
     "took_in": "taken in from another case",
     "sealed": "sealed for a recipient",
     "closed": "case closed",

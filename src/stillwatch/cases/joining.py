@@ -57,7 +57,7 @@ class Related:
 def related(session: Session, number: int) -> list[Related]:
     """Cases that share accounts or telling traces with this one and what was merged into it, those with most accounts and nats first."""
     mine = family(session, number)
-    heads = _heads(session)
+    heads = heads_of(session)
     accounts = _shared_accounts(session, mine, heads)
     ties = _shared_ties(session, mine, heads)
     linked = {other for pair in session.execute(_links(mine)) for other in pair}
@@ -107,7 +107,7 @@ def _two(
         yield Change(session, cases[number], acting, store.box), Change(session, cases[other], acting, store.box)
 
 
-def _heads(session: Session) -> dict[int, int]:
+def heads_of(session: Session) -> dict[int, int]:
     """Each case's number to that of the case that it is read with."""
     into = dict(session.execute(select(CaseRow.number, CaseRow.merged_into)).all())
     heads: dict[int, int] = {}
