@@ -25,7 +25,7 @@ def decided(scanned: Scanned, tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ["init"],
         ["new", str(scanned.folder), "--entity", entity, "--title", "Twenty accounts", "--as", "ann"],
         [*close, "--as", "bob"],
-        ["suppressions", "--out", str(tmp_path / "held.json")],
+        ["suppressions", "--out", str(tmp_path / "held.json"), "--as", "bob"],
     ):
         assert main(["case", *arguments, "--cases", store]) == 0, capsys.readouterr().err
     capsys.readouterr()

@@ -1,35 +1,73 @@
-"""Labels as a file: what closed cases say about findings, for whoever measures the detectors."""
+"""Labels as a file, for whoever measures the detectors; and what closed cases decided handed out on record."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from stillwatch.app.state import write_text
+from stillwatch.app.casework import Desk
 from stillwatch.app.suppressing import require_folder
 from stillwatch.cases.labels import Label
-from stillwatch.errors import UsageError
+from stillwatch.cases.working import handed_out
+from stillwatch.errors import UsageError, naming
+from stillwatch.records.evidence import Export, Input
 from stillwatch.report.codec import to_plain
 
 
-def write_labels(path: Path, labels: Sequence[Label]) -> None:
-    """Write labels as Parquet or, where the name ends in `.jsonl`, as JSON Lines. Raises UsageError for another ending."""
+def labels_content(path: Path, labels: Sequence[Label]) -> bytes:
+    """Labels as Parquet or, where the name ends in `.jsonl`, as JSON Lines. Raises UsageError for another ending."""
     rows = [asdict(label) for label in labels]
     if path.suffix == ".jsonl":
-        require_folder(path)
-        write_text(path, "".join(json.dumps(to_plain(row), ensure_ascii=True, separators=(",", ":")) + "\n" for row in rows))
-        return
+        return "".join(json.dumps(to_plain(row), ensure_ascii=True, separators=(",", ":")) + "\n" for row in rows).encode()
     if path.suffix != ".parquet":
         raise UsageError(f"--out {path} ends in {path.suffix or 'nothing'!r}; labels are written to a name that ends in .parquet or .jsonl")
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    from stillwatch.app.writing import write_arrow
     from stillwatch.engines.schema import arrow_schema
     from stillwatch.records.tables import LABELS
 
-    schema = arrow_schema(LABELS)
+    table = pa.Table.from_pylist([{name: row[name] for name in LABELS.names} for row in rows], schema=arrow_schema(LABELS))
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def write_labels(path: Path, labels: Sequence[Label]) -> None:
+    """Write labels to a file. It names accounts, so it is readable to owner and group alone."""
+    write_bytes(path, labels_content(path, labels))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Put a file in place at once, readable to owner and group alone."""
     require_folder(path)
-    write_arrow(path, pa.Table.from_pylist([{name: row[name] for name in LABELS.names} for row in rows], schema=schema))
-    path.chmod(0o640)
+    partial = path.with_name(f".{path.name}.partial")
+    with naming(path), partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.chmod(0o640)
+    partial.replace(path)
+
+
+def hand_out(desk: Desk, by: str | None, path: Path, content: bytes, cases: Iterable[int], what: str) -> int:
+    """Write a file of what closed cases decided, once each of them has an act that says so; how many cases it names.
+
+    With an evidence log its sha256 is a record of the kind `export` there as well.
+    """
+    require_folder(path)
+    acting, numbers = desk.acting(by), sorted(set(cases))
+    digest = hashlib.sha256(content).hexdigest()
+    handed_out(desk.store, numbers, acting, what=what, name=path.name, sha256=digest)
+    if desk.recorder is not None:
+        file = Input(name=path.name, sha256=digest)
+        desk.recorder.record(
+            [Export(by=acting.by, to="the house", why=f"what {len(numbers)} closed cases decided", form=what, files=(file,))]
+        )
+    desk.settle()
+    write_bytes(path, content)
+    return len(numbers)

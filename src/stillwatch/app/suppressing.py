@@ -32,11 +32,16 @@ class SuppressionFile:
     suppressions: tuple[Suppression, ...]
 
 
-def write_suppressions(path: Path, suppressions: Sequence[Suppression], *, at: datetime) -> None:
-    """Write suppressions for `stillwatch scan --suppressions`. It names accounts, so it is readable to owner and group alone."""
+def suppressions_content(suppressions: Sequence[Suppression], *, at: datetime) -> bytes:
+    """Suppressions as `stillwatch scan --suppressions` reads them."""
     whole = {"format": FORMAT, "made_at": to_plain(at), "suppressions": [to_plain(one) for one in suppressions]}
+    return (json.dumps(whole, ensure_ascii=True, allow_nan=False, indent=1) + "\n").encode()
+
+
+def write_suppressions(path: Path, suppressions: Sequence[Suppression], *, at: datetime) -> None:
+    """Write suppressions to a file. It names accounts, so it is readable to owner and group alone."""
     require_folder(path)
-    write_text(path, json.dumps(whole, ensure_ascii=True, allow_nan=False, indent=1) + "\n")
+    write_text(path, suppressions_content(suppressions, at=at).decode())
 
 
 def read_suppressions(path: Path) -> SuppressionFile:

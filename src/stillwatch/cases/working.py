@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from stillwatch.cases.refusals import CaseStateError, UnknownCaseError
-from stillwatch.cases.store import Acting, CaseStore, Change, family
+from stillwatch.cases.store import Acting, CaseStore, Change, check_state, family, locked
 from stillwatch.cases.tables import ContentRow, ExhibitRow, TaskRow
 from stillwatch.cases.words import Status, bounded, case_name, person
 from stillwatch.records.evidence import Ground
@@ -71,6 +72,15 @@ def handed_over(store: CaseStore, number: int, acting: Acting, *, to: str, why: 
         return change.act(
             "sealed", {"to": person(to, "--recipient"), "sha256": sha256, "export": log_index}, words=bounded(why, "--why")
         ).number
+
+
+def handed_out(store: CaseStore, numbers: Sequence[int], acting: Acting, *, what: str, name: str, sha256: str) -> None:
+    """Note in each of these closed cases that what it decided was written to a file; all of them or none."""
+    with store.writing() as session:
+        for number in sorted(numbers):
+            case = locked(session, number)
+            check_state(case, acting, (Status.CLOSED,))
+            Change(session, case, acting, store.box).act("decision_exported", {"what": what, "file": name, "sha256": sha256})
 
 
 def erase_exhibit(store: CaseStore, number: int, acting: Acting, exhibit: int, *, ground: str, why: str) -> int:

@@ -81,34 +81,37 @@ def reasons(as_json: Json = False) -> None:
     new_console(stderr=False).print(reasons_table(REASONS))
 
 
-def suppressions(out: Out, cases: Cases = None, as_json: Json = False) -> None:
+def suppressions(out: Out, cases: Cases = None, by: As = None, log: Log = None, log_key: LogKey = None, as_json: Json = False) -> None:
     """Write the suppressions that are in force, for stillwatch scan --suppressions. The file names accounts.
+
+    That it was written, and by whom, is an act of every case that it names.
 
     \b
     stillwatch case suppressions --out suppressions.json
     stillwatch scan logs/ --suppressions suppressions.json --out result
     """
-    from stillwatch.app.suppressing import write_suppressions
+    from stillwatch.app.case_files import hand_out
+    from stillwatch.app.suppressing import suppressions_content
     from stillwatch.cases.labels import suppressions_of
 
     at = now()
-    with at_desk(cases) as desk:
+    with at_desk(cases, log, log_key) as desk:
         found = suppressions_of(desk.store, at=at)
-    write_suppressions(out, found, at=at)
+        hand_out(desk, by, out, suppressions_content(found, at=at), (one.case for one in found), "suppressions")
     _written(out, len(found), "suppressions in force", as_json=as_json)
 
 
-def labels(out: Out, cases: Cases = None, as_json: Json = False) -> None:
+def labels(out: Out, cases: Cases = None, by: As = None, log: Log = None, log_key: LogKey = None, as_json: Json = False) -> None:
     """Write what closed cases say about findings: entity, accounts, disposition, when, by whom.
 
-    The file is a .parquet or a .jsonl, and names accounts.
+    The file is a .parquet or a .jsonl, and names accounts. That it was written, and by whom, is an act of every case that it names.
     """
-    from stillwatch.app.case_files import write_labels
+    from stillwatch.app.case_files import hand_out, labels_content
     from stillwatch.cases.labels import labels_of
 
-    with at_desk(cases) as desk:
+    with at_desk(cases, log, log_key) as desk:
         found = labels_of(desk.store)
-    write_labels(out, found)
+        hand_out(desk, by, out, labels_content(out, found), (one.case for one in found), "labels")
     _written(out, len(found), "labels", as_json=as_json)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -40,7 +41,7 @@ def command(cases: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     capsys.readouterr()
 
     def ran(*arguments: str, by: str | None = "ann", status: int = 0, as_json: bool = False, log: Sequence[str] = ()) -> Any:
-        reads = arguments[0] in ("list", "show", "timeline", "related", "suppressions", "labels", "measure")
+        reads = arguments[0] in ("list", "show", "timeline", "related", "measure")
         given = ["case", *arguments, "--cases", str(cases), *log, *(() if reads or by is None else ("--as", by))]
         found = main([*given, *(["--json"] if as_json else [])])
         said = capsys.readouterr()
@@ -94,10 +95,17 @@ def test_a_case_goes_from_a_finding_to_a_disposition(command: Run, result: Path,
     command("labels", "--out", str(tmp_path / "labels.jsonl"))
     assert len((tmp_path / "labels.jsonl").read_text("utf-8").splitlines()) == 2
     assert "needs at least 10 samples, got 2" in command("measure", str(result), status=1)
+    exported = command("timeline", "1", as_json=True)[-2:]
+    assert [(line["act"], line["by"], line["detail"]["what"]) for line in exported] == [
+        ("decision_exported", "ann", "suppressions"),
+        ("decision_exported", "ann", "labels"),
+    ]
+    digest = hashlib.sha256((tmp_path / "labels.jsonl").read_bytes()).hexdigest()
+    assert exported[1]["detail"]["sha256"] == digest
     command("reopen", "1", "--why", "new facts")
     acts = [line["act"] for line in command("timeline", "1", as_json=True)]
     assert acts[0] == "created"
-    assert acts[-2:] == ["closed", "reopened"]
+    assert acts[-4:] == ["closed", "decision_exported", "decision_exported", "reopened"]
 
 
 @pytest.mark.parametrize("table", ["members", "links", "features", "quarantine"])
@@ -204,6 +212,22 @@ def test_every_act_is_a_record_of_the_log_with_its_hash(command: Run, result: Pa
     kinds = [row["kind"] for row in listed(Path(log[1]), (), kinds=["case_act"], start=0, limit=100)]
     assert len(kinds) == len(acts) - 1
     assert LogReader is not None
+
+
+def test_what_cases_decided_is_handed_out_by_somebody_and_on_record(command: Run, result: Path, log: list[str], tmp_path: Path) -> None:
+    new(command, result)
+    command("close", "1", "--disposition", "false", "--reason", "chance", "--why", "nothing ties them")
+    for what, name in (("suppressions", "held.json"), ("labels", "labels.parquet")):
+        out = ("--out", str(tmp_path / name))
+        assert "name yourself with --as" in command(what, *out, by=None, status=2)
+        assert not (tmp_path / name).exists()
+        command(what, *out, log=log)
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o640
+    assert main(["log", "verify", log[1], "--json"]) == 0
+    from stillwatch.app.evidence_log import listed
+
+    kinds = [row["kind"] for row in listed(Path(log[1]), (), kinds=[], start=1, limit=100)]
+    assert kinds == ["export", "case_act", "export", "case_act"]
 
 
 def test_an_act_that_an_interrupt_kept_from_the_log_is_taken_in_by_the_next_command(
