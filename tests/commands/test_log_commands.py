@@ -136,6 +136,34 @@ def test_contents_are_erased_when_their_time_is_over(run: Run, made: str) -> Non
     assert run("verify", "ev")["erased"] == 3
 
 
+def test_where_a_governance_file_is_configured_it_is_asked_who_may(run: Run, made: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = '[people]\nann = ["analyst"]\nbob = ["approver"]\nroot = ["admin"]\n'
+    Path("governance.toml").write_text(f'format = "stillwatch-governance-1"\n{people}')
+    who = ("--why", "asked to", "--log-key", "log.key", "--by")
+    acts: dict[tuple[str, ...], tuple[str, str]] = {
+        ("show", "ev", "1"): ("stranger", "ann"),
+        ("open", "ev", "1", "--to", "counsel", "--out", "opening.json"): ("root", "ann"),
+        ("hold", "ev", "2"): ("ann", " BOB "),
+        ("release", "ev", "HOLD"): ("ann", "root"),
+        ("erase", "ev", "3", "--ground", "mistake"): ("bob", "root"),
+        ("rotate-key", "ev", "--new-key", "new.key"): ("bob", "root"),
+    }
+    held = ""
+    monkeypatch.setenv("STILLWATCH_GOVERNANCE", "governance.toml")
+    for act, (refused, allowed) in acts.items():
+        arguments = [held if word == "HOLD" else word for word in act]
+        before = run("show", "ev", "--start", "0")
+        said = run(*arguments, *who, refused, fails=1)
+        assert "may not" in said or "is not among the people" in said
+        assert run("show", "ev", "--start", "0") == before
+        assert not Path("new.key").exists()
+        done = run(*arguments, *who, allowed)
+        held = str(done["recorded_in"][0]) if act[0] == "hold" else held
+    monkeypatch.delenv("STILLWATCH_GOVERNANCE")
+    # the one spelling of a person is what the log keeps, and without a file anybody's name is taken
+    assert run("show", "ev", held, "--by", "anybody at all", "--why", "x", "--log-key", "new.key")["content"]["by"] == "bob"
+
+
 def test_a_new_key_is_followed_from_the_old_one(run: Run, made: str) -> None:
     new = run("rotate-key", "ev", "--new-key", "new.key", "--ml-dsa", *WHO)["vkey"]
     assert "not the one in use" in run("hold", "ev", *WHO, fails=1)

@@ -26,6 +26,7 @@ format = "stillwatch-governance-1"
 [people]
 ann = ["analyst"]
 bob = ["approver"]
+counsel = ["approver"]
 eve = ["viewer"]
 root = ["admin"]
 """

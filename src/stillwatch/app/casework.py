@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy import select, update
 
-from stillwatch.app.governance import load_policy
+from stillwatch.app.governance import allowed
 from stillwatch.app.recording import PATIENCE_S, Recorder, act, writing
 from stillwatch.app.vaulting import load_vault
 from stillwatch.cases.box import ContentBox, PlainBox
@@ -21,7 +21,7 @@ from stillwatch.cases.words import person
 from stillwatch.errors import StillwatchError, UsageError
 from stillwatch.govern.policy import Act
 from stillwatch.records.evidence import CaseAct
-from stillwatch.settings import actor_name, case_store_address, governance_file
+from stillwatch.settings import actor_name, case_store_address
 
 Result = TypeVar("Result")
 
@@ -52,8 +52,7 @@ class Desk:
 
     def may(self, wanted: Act, by: str) -> None:
         """Nothing where no governance file is named, or it lets this person; else DeniedError or PersonError."""
-        if governance_file() is not None:
-            load_policy(None).check(wanted, by)
+        allowed(wanted, by)
 
     def do(self, by: str | None, work: Callable[[Acting], Result], *, expected: int | None = None) -> Result:
         """Do something, and then take it into the log, with all that an interrupted command left behind."""

@@ -15,7 +15,7 @@ from stillwatch.app.private_files import create_private
 from stillwatch.app.recording import PATIENCE_S, act, writing
 from stillwatch.errors import SchemaError, UnreadableInputError
 from stillwatch.govern.approvals import Recorded
-from stillwatch.govern.policy import LARGEST, Policy, parse_policy
+from stillwatch.govern.policy import LARGEST, Act, Policy, parse_policy
 from stillwatch.ledger.canonical import read_canonical
 from stillwatch.ledger.notes import VerifierKey
 from stillwatch.ledger.reading import LogReader
@@ -58,6 +58,14 @@ def load_policy(path: Path | None) -> Policy:
         raise UnreadableInputError(f"{path} cannot be read: {error.strerror}; make one with `stillwatch govern init`") from None
     except UnicodeDecodeError:
         raise UnreadableInputError(f"{path} is not UTF-8 text, as a governance file is; name the right one") from None
+
+
+def allowed(act: Act, by: str) -> str:
+    """Who does it: where a governance file is configured, the person's one spelling, if it lets them; else the name as it is given.
+
+    Raises DeniedError and PersonError as the policy does.
+    """
+    return load_policy(None).check(act, by) if governance_file() is not None else by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stillwatch.cli.output import new_console, print_json
 from stillwatch.cli.running import progress, stoppable
 from stillwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from stillwatch.app.evidence_log import Who
 
 log = typer.Typer(
     name="log",
@@ -31,13 +34,22 @@ Vkey = Annotated[
 ]
 NeededVkey = Annotated[list[str], typer.Option("--vkey", help="The log's verifier key (NAME+ID+KEY) or a file of it, from whom you trust.")]
 Witnesses = Annotated[list[str] | None, typer.Option("--witness-key", help="A witness's verifier key or a file of it; repeatable.")]
-By = Annotated[str, typer.Option(help="Who does it; recorded.")]
+By = Annotated[str, typer.Option(help="Who does it; recorded, and held against the governance file where STILLWATCH_GOVERNANCE names one.")]
 Why = Annotated[str, typer.Option(help="Why; recorded.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary for machines on standard output, and nothing else.")]
 
 
 def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the face may ask the clock
+
+
+def _who(act: str, by: str, why: str) -> Who:
+    """Who does something and why, where a governance file that is configured lets them; without one, whoever is named may."""
+    from stillwatch.app.evidence_log import Who
+    from stillwatch.app.governance import allowed
+    from stillwatch.govern.policy import Act
+
+    return Who(by=allowed(Act(act), by), why=why)
 
 
 @log.command()
@@ -94,10 +106,10 @@ def show(
     stillwatch log show evidence --kind verdict --start 0
     stillwatch log show evidence 12 --by analyst@example.com --why "case 7" --log-key log.key
     """
-    from stillwatch.app.evidence_log import Who, listed, viewed
+    from stillwatch.app.evidence_log import listed, viewed
 
     if index is not None:
-        print_json(viewed(folder, index, Who(by=by, why=why), log_key, now=_now()))
+        print_json(viewed(folder, index, _who("see_findings", by, why), log_key, now=_now()))
         return
     rows = listed(folder, (), kinds=kind or [], start=start, limit=limit)
     if as_json:
@@ -149,10 +161,9 @@ def open_record(
     as_json: Json = False,
 ) -> None:
     """Write a record's content and salt, to be handed over with its proof. That it was handed over is recorded first."""
-    from stillwatch.app.evidence_log import Who
     from stillwatch.app.log_checking import export_opening
 
-    _print(export_opening(folder, index, out, Who(by=by, why=why), to, log_key, now=_now()), as_json=as_json)
+    _print(export_opening(folder, index, out, _who("export_findings", by, why), to, log_key, now=_now()), as_json=as_json)
 
 
 @log.command()
@@ -236,8 +247,8 @@ def erase(
         raise UsageError(f"--ground is {ground!r}; it takes one of {', '.join(Ground)}")
     if bool(index) == (before is not None):
         raise UsageError("give either indexes of records or --before")
+    who = _who("erase", by, why)
     chosen = evidence_log.before(folder, before.replace(tzinfo=UTC), kind or [], ()) if before else index or []
-    who = evidence_log.Who(by=by, why=why)
     _print(evidence_log.erase(folder, chosen, who, Ground(ground), log_key, now=_now()), as_json=as_json)
 
 
@@ -259,7 +270,7 @@ def hold(
     """
     from stillwatch.app import evidence_log
 
-    who, scope = evidence_log.Who(by=by, why=why), evidence_log.Scope(accounts=tuple(account or ()), classes=tuple(data_class or ()))
+    who, scope = _who("hold", by, why), evidence_log.Scope(accounts=tuple(account or ()), classes=tuple(data_class or ()))
     _print(evidence_log.hold(folder, index or [], who, log_key, until=until, now=_now(), scope=scope), as_json=as_json)
 
 
@@ -268,7 +279,7 @@ def release(folder: Folder, index: Record, by: By, why: Why, log_key: LogKey = N
     """End a hold, given the index of its record."""
     from stillwatch.app import evidence_log
 
-    _print(evidence_log.release(folder, index, evidence_log.Who(by=by, why=why), log_key, now=_now()), as_json=as_json)
+    _print(evidence_log.release(folder, index, _who("hold", by, why), log_key, now=_now()), as_json=as_json)
 
 
 @log.command("rotate-key")
@@ -278,7 +289,7 @@ def rotate_key(
     """Make a new key for the log. The old key signs a record that names it, so that whoever trusts the old one can follow."""
     from stillwatch.app import evidence_log
 
-    who = evidence_log.Who(by=by, why=why)
+    who = _who("rotate_key", by, why)
     _print(evidence_log.rotate(folder, log_key, new_key, who, ml_dsa=ml_dsa, now=_now()), as_json=as_json)
 
 

@@ -33,6 +33,7 @@ class Act(StrEnum):
     ERASE = "erase"
     RETAIN = "retain"
     GIVE_ACCESS = "give_access"
+    ROTATE_KEY = "rotate_key"
 
 
 class DataClass(StrEnum):
