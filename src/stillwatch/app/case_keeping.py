@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from stillwatch.app.casework import Desk, store_place
 from stillwatch.app.governance import Keeper
 from stillwatch.app.recording import Recorder
 from stillwatch.cases.erasing import Erased, KeptCase, erase_account, erase_contents, kept_cases, speaks_of
+from stillwatch.cases.rewrapping import left_behind, rewrap
 from stillwatch.cases.store import Acting, CaseStore, open_store
 from stillwatch.cases.words import case_name
 from stillwatch.errors import StillwatchError
@@ -42,6 +43,16 @@ def named_store(given: str | None, vault: Vault | None) -> Generator[CaseStore |
     store = open_store(store_place(given), None if vault is None else vault.box("case store"))
     try:
         yield store
+    finally:
+        store.close()
+
+
+def encrypt_store(given: str | None, vault: Vault) -> dict[str, Any]:
+    """Bring every content of the case store under the vault's present key; counts that add up to `contents`, and what is left."""
+    store, box = open_store(store_place(given), vault.box("case store")), vault.box("case store")
+    try:
+        done = rewrap(store, box)
+        return {"case_store": store.place.shown, **asdict(done), "key_id": vault.key_id, "left_behind": left_behind(store, box)}
     finally:
         store.close()
 

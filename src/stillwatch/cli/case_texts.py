@@ -1,4 +1,4 @@
-"""`stillwatch case open-text` and `request-text`: text of customers into a case, and leave to let it out of it."""
+"""`stillwatch case open-text`, `request-text` and `encrypt`: text of customers into a case, leave to let it out, and its key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stillwatch.cli.case_desk import As, Case, Cases, Json, Version, Why, acted, at_desk
-from stillwatch.cli.running import Governance, LogFolder, LogKey, VaultKey, keeper_of, named_actor, said, say
+from stillwatch.cli.running import Governance, LogFolder, LogKey, VaultKey, keeper_of, named_actor, said, say, stoppable
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Result folder of the scan.")]
 Entity = Annotated[str, typer.Option(help="Entity, finding or member account whose finding's text is opened; the case claims it.")]
@@ -84,3 +84,18 @@ def request_text(
     with at_desk(cases) as desk:
         content = content_of(desk.store, number, evidence_digest)
     say(request_leaving(keeper, content, show, who, to=recipient or HOUSE, case=case_name(number)), as_json=as_json)
+
+
+def encrypt(cases: Cases = None, vault_key: VaultKey = None, as_json: Json = False) -> None:
+    """Encrypt every content of the case store that is plain, and bring encrypted ones under the vault's present key.
+
+    It goes on where it was interrupted; the counts add up. Once nothing is left behind, the old line can be taken out of the key file.
+
+    \b
+    stillwatch case encrypt --cases cases.db --vault-key vault.key
+    """
+    from stillwatch.app.case_keeping import encrypt_store
+    from stillwatch.app.vaulting import needed_vault
+
+    with stoppable("interrupted; what was done is kept: run the same command again to go on"):
+        say(encrypt_store(cases, needed_vault(vault_key)), as_json=as_json)
