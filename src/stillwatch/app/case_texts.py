@@ -30,6 +30,7 @@ from stillwatch.records.evidence import Input
 from stillwatch.records.findings import Finding
 from stillwatch.records.governance import ApprovalRequest, TwoPersonAct
 from stillwatch.report.codec import to_plain
+from stillwatch.sealing.disclosure import Cells, cells_of
 from stillwatch.sealing.recipients import Withholding
 from stillwatch.sealing.seal import Prepared, prepared
 
@@ -104,39 +105,50 @@ def _exhibit(folder: Path, finding: Finding, view: int) -> NewExhibit:
     )
 
 
-def leaving_text(case: Prepared, withholding: Withholding) -> LeavingText | None:
-    """The text of customers that would leave with the file; None: none would."""
+def shown_cells(case: Prepared, withholding: Withholding) -> Cells:
+    """The cells that would leave with a sealed case."""
+    found: dict[str, Sequence[int]] = {}
+    for exhibit in case.content.exhibits:
+        if exhibit.uid not in withholding.exhibits:
+            hidden = withholding.of(exhibit)
+            names = (column.name for column in exhibit.columns if column.name not in hidden)
+            found |= {f"{exhibit.uid}.{name}": range(len(exhibit.rows)) for name in names}
+    return found
+
+
+def leaving_text(case: Prepared, cells: Cells) -> LeavingText | None:
+    """The text of customers among cells that would leave; None: there is none."""
     digest, accounts, columns = hashlib.sha256(_DOMAIN + case.content.case_id.encode() + b"\0"), set[str](), list[str]()
     for exhibit in case.content.exhibits:
-        if exhibit.uid in withholding.exhibits:
-            continue
-        hidden = withholding.of(exhibit)
-        shown = [(place, column.name) for place, column in enumerate(exhibit.columns) if column.text and column.name not in hidden]
-        for place, name in shown:
-            columns.append(f"{exhibit.uid}.{name}")
+        for place, column in enumerate(exhibit.columns):
+            rows = cells.get(name := f"{exhibit.uid}.{column.name}")
+            if rows is None or not column.text:
+                continue
+            columns.append(name if len(rows) == len(exhibit.rows) else f"{name}:{','.join(str(row + 1) for row in rows)}")
             # a cell's commitment fixes exhibit, row, column and value, so that their order is all that is left to fix
-            digest.update(b"".join(row[place] for row in case.made[exhibit.uid].cells))
-        accounts |= set(_accounts(exhibit, case.content) if shown else ())
+            digest.update(b"".join(case.made[exhibit.uid].cells[row][place] for row in rows))
+            accounts |= set(_accounts(exhibit, rows, case.content))
     return LeavingText(sha256=digest.hexdigest(), accounts=tuple(sorted(accounts)), columns=tuple(columns)) if columns else None
 
 
-def _accounts(exhibit: CaseExhibit, content: CaseContent) -> Iterator[str]:
-    """Whose text an exhibit holds: the accounts that its rows name, or all of the case where they name none."""
+def _accounts(exhibit: CaseExhibit, rows: Sequence[int], content: CaseContent) -> Iterator[str]:
+    """Whose text rows of an exhibit hold: the accounts that they name, or all of the case where they name none."""
     places = [place for place, column in enumerate(exhibit.columns) if column.identifies is Identifies.ACCOUNT]
-    named = {str(row[place]) for place in places for row in exhibit.rows if row[place] is not None}
+    named = {str(exhibit.rows[row][place]) for place in places for row in rows if exhibit.rows[row][place] is not None}
     yield from named or {member.account_id for member in content.members}
 
 
 def request_leaving(keeper: Keeper, content: CaseContent, columns: Sequence[str], who: Said, *, to: str, case: str) -> dict[str, Any]:
-    """Ask that columns of text may leave with a sealed case; it is bound to these cells, their accounts and the recipient.
+    """Ask that columns of text, or rows of them, may leave; it is bound to these cells, their accounts and the recipient.
 
     Raises UsageError for columns that hold no text of customers, SealError for unknown ones, and what the policy raises.
     """
-    withholding = Withholding(shown=frozenset(columns))
-    withholding.check(content)
-    text = leaving_text(prepared(content), withholding)
-    if text is None or set(columns) != set(text.columns):
-        raise UsageError(f"{', '.join(sorted(set(columns) - set(text.columns if text else ()))) or 'nothing'} holds no text of customers")
+    cells, texts = cells_of(content, columns), _text_columns(content)
+    if plain := sorted(set(cells) - texts):
+        raise UsageError(f"{plain[0]} holds no text of customers, which is all that takes two people; leave it out")
+    text = leaving_text(prepared(content), cells)
+    if text is None:
+        raise UsageError("no column was named; name those that are to leave with --show")
     recipient = said(to, "--recipient")
     asked = ApprovalRequest(
         act=TwoPersonAct.EXPORT_TEXT,
@@ -152,6 +164,10 @@ def request_leaving(keeper: Keeper, content: CaseContent, columns: Sequence[str]
     with keeper.writing() as writer:
         index = keeper.append(writer, new_request(keeper.policy, asked))
     return asked_words(index, asked) | {"to": recipient, "columns": list(text.columns)}
+
+
+def _text_columns(content: CaseContent) -> set[str]:
+    return {f"{exhibit.uid}.{column.name}" for exhibit in content.exhibits for column in exhibit.columns if column.text}
 
 
 def check_approved(

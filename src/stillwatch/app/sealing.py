@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch import __version__
-from stillwatch.app.case_texts import HOUSE, check_approved, leaving_text
+from stillwatch.app.case_texts import HOUSE, check_approved, leaving_text, shown_cells
 from stillwatch.app.governance import load_policy
 from stillwatch.app.log_keys import load_signers
 from stillwatch.app.marking import load_master
@@ -149,7 +149,7 @@ def _handed(
 
 def _check_text(request: SealRequest, case: Prepared, signers: tuple[NoteSigner, ...], *, to: str, now: datetime) -> None:
     """Nothing where no text of customers leaves, or two people agreed that this one does."""
-    text = leaving_text(case, request.withholding)
+    text = leaving_text(case, shown_cells(case, request.withholding))
     check_approved(request.log, [signer.verifier for signer in signers], text, request.approved, to=to, now=now)
     if text is not None:
         load_policy(request.governance).check(Deed.REQUEST_TEXT_EXPORT, request.by)
@@ -172,7 +172,7 @@ def _names(request: SealRequest) -> Names:
 def _recorded(folder: Path, signers: tuple[NoteSigner, ...], case: Prepared, now: datetime) -> Mapping[str, Logged]:
     """Each exhibit's record in the log with its proof; those that are not there yet are appended, all in one batch."""
     with writing(folder, signers, patience_s=PATIENCE_S) as writer:
-        there = _standing(LogReader(folder, [signer.verifier for signer in signers]), case)
+        there = standing(LogReader(folder, [signer.verifier for signer in signers]), case)
         missing = [uid for uid in case.records if uid not in there]
         if missing:
             first = writer.append([act(_record(case, uid)) for uid in missing], at=now)
@@ -193,7 +193,7 @@ def _record(case: Prepared, uid: str) -> CaseExhibitMade:
     return record
 
 
-def _standing(reader: LogReader, case: Prepared) -> dict[str, int]:
+def standing(reader: LogReader, case: Prepared) -> dict[str, int]:
     """Exhibits whose record stands in the log with its content, and where."""
     wanted = {content: uid for uid, content in case.records.items()}
     found: dict[str, int] = {}

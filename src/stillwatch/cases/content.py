@@ -45,6 +45,7 @@ _ACTIONS = {
     "account_erased": "what named an account erased",
     "took_in": "taken in from another case",
     "sealed": "sealed for a recipient",
+    "disclosed": "cells disclosed to a recipient",
     "closed": "case closed",
 }
 _ADDS = ("claim_added", "exhibit_added", "text_opened")

@@ -74,6 +74,13 @@ def handed_over(store: CaseStore, number: int, acting: Acting, *, to: str, why: 
         ).number
 
 
+def disclosed(store: CaseStore, number: int, acting: Acting, *, to: str, why: str, sha256: str, cells: int, log_index: int) -> int:
+    """Note that withheld cells of the case were opened for somebody; the number of the act."""
+    detail = {"to": person(to, "--to"), "sha256": sha256, "cells": cells, "export": log_index}
+    with store.changing(number, acting, states=_ANY) as change:
+        return change.act("disclosed", detail, words=bounded(why, "--why")).number
+
+
 def handed_out(store: CaseStore, numbers: Sequence[int], acting: Acting, *, what: str, name: str, sha256: str) -> None:
     """Note in each of these closed cases that what it decided was written to a file; all of them or none."""
     with store.writing() as session:

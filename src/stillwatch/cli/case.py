@@ -14,7 +14,7 @@ import typer
 from stillwatch.cli import sealing
 from stillwatch.cli.case_desk import As, Case, Cases, Json, Log, LogKey, Version, Why, act, acted, at_desk, now
 from stillwatch.cli.case_outcome import close, labels, measure, reasons, reopen, suppressions
-from stillwatch.cli.case_texts import encrypt, open_text, request_text
+from stillwatch.cli.case_texts import disclose, encrypt, open_text, request_text
 from stillwatch.cli.case_work import assign, comment, done, due, link, merge, related, task
 from stillwatch.cli.output import new_console, print_json
 
@@ -285,6 +285,7 @@ def _handing(case: str, given: tuple[str | None, str | None, Path | None, Path |
 sealing.attach(case, _handing)
 case.command("open-text")(open_text)
 case.command("request-text")(request_text)
+case.command()(disclose)
 case.command()(encrypt)
 for command in (comment, assign, due, task, done, related, link, merge, close, reopen, reasons, suppressions, labels, measure):
     case.command()(command)

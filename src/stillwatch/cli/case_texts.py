@@ -1,18 +1,21 @@
-"""`stillwatch case open-text`, `request-text` and `encrypt`: text of customers into a case, leave to let it out, and its key."""
+"""`stillwatch case open-text`, `request-text`, `disclose` and `encrypt`: private contents into a case and out of it, and their key."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from stillwatch.cli.case_desk import As, Case, Cases, Json, Version, Why, acted, at_desk
+from stillwatch.cli.case_desk import As, Case, Cases, Json, Version, Why, acted, at_desk, now
 from stillwatch.cli.running import Governance, LogFolder, LogKey, VaultKey, keeper_of, named_actor, said, say, stoppable
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Result folder of the scan.")]
 Entity = Annotated[str, typer.Option(help="Entity, finding or member account whose finding's text is opened; the case claims it.")]
-Shown = Annotated[list[str], typer.Option("--show", help="A column of text of customers that is to leave, such as E4.prompt; repeatable.")]
+Shown = Annotated[
+    list[str],
+    typer.Option("--show", help="Text of customers that is to leave: a column (E4.prompt) or a row of it (E4.prompt:3); repeatable."),
+]
 Recipient = Annotated[
     str | None,
     typer.Option(help="Who the sealed case is for, as case seal will name them; default: the house (--keep-identifiers)."),
@@ -99,3 +102,52 @@ def encrypt(cases: Cases = None, vault_key: VaultKey = None, as_json: Json = Fal
 
     with stoppable("interrupted; what was done is kept: run the same command again to go on"):
         say(encrypt_store(cases, needed_vault(vault_key)), as_json=as_json)
+
+
+def disclose(
+    case: Case,
+    cell: Annotated[
+        list[str], typer.Option(help="What is opened: a row of a column (E4.prompt:3, from 1) or the column (E4.prompt); repeatable.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New file with mode 0600 for values and salts.")],
+    to: Annotated[str, typer.Option(help="For whom; recorded.")],
+    why: Why,
+    log: LogFolder,
+    approved: Annotated[
+        int | None, typer.Option(min=0, help="Record of the request (stillwatch case request-text) by which text of customers may leave.")
+    ] = None,
+    cases: Cases = None,
+    by: As = None,
+    governance: Governance = None,
+    log_key: LogKey = None,
+    as_json: Json = False,
+) -> None:
+    """Open cells of a sealed case that were withheld, or stand as pseudonyms: the values, with the salts that give the hashes in the file.
+
+    Whoever has the sealed case checks it with stillwatch verify CASE --disclosure FILE. Text of customers takes two people.
+
+    \b
+    stillwatch case disclose case-1 --cell E1.account_id:2 --to "the court" --why "order of May" --out opened.json --log evidence
+    """
+    given: dict[str, Any] = {"log": log, "log_key": log_key, "out": out, "approved": approved, "governance": governance}
+    number, found = _disclosed(case, cases, by, given | {"cells": tuple(cell), "to": to, "why": why})
+    acted(case, number, f"{found['cells']:,} cells opened in {out}, sha256 {found['sha256']}", as_json=as_json, file=str(out), **found)
+
+
+def _disclosed(case: str, cases: str | None, by: str | None, given: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Open the cells, and note it in the timeline; the number of that act, and what was written."""
+    from stillwatch.app.disclosing import DisclosureRequest
+    from stillwatch.app.disclosing import disclose as run
+    from stillwatch.cases.content import content_of
+    from stillwatch.cases.words import case_number
+    from stillwatch.cases.working import disclosed
+    from stillwatch.sealing.commitments import evidence_digest
+
+    number = case_number(case)
+    with at_desk(cases, given["log"], given["log_key"]) as desk:
+        acting = desk.acting(by)
+        made = run(content_of(desk.store, number, evidence_digest), DisclosureRequest(by=acting.by, **given), now=now())
+        found: dict[str, Any] = {"sha256": made.sha256, "cells": made.cells, "log_index": made.recorded_in}
+        act = disclosed(desk.store, number, acting, to=given["to"], why=given["why"], **found)
+        desk.settle()
+    return act, found

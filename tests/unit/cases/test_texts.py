@@ -121,6 +121,25 @@ def test_a_sealed_case_withholds_the_text_until_two_people_let_it_leave(house: R
     assert {house("verify", name, "--key", vkey)["verdict"] for name in ("closed.zip", "open.zip")} == {"verified"}
 
 
+def test_withheld_cells_are_opened_for_the_recipient_and_the_case_says_so(house: Run) -> None:
+    seal = ("case", "seal", "1", *LOG, "--recipient", "the court", "--key", "master.key", "--why", "docket 3", "--no-pdf", "--as", "ann")
+    opens = ("case", "disclose", "1", *LOG, "--cell", "E1.account_id:2", "--cell", "E1.exchanges", "--to", "the court", "--why", "order")
+    assert "stands in no record" in house(*opens, "--out", "opened.json", "--as", "ann", fails=1)
+    house(*seal, "--withhold", "E1.exchanges", "--out", "case.zip")
+    assert "eve (viewer) may not export findings" in house(*opens, "--out", "opened.json", "--as", "eve", fails=1)
+    made = house(*opens, "--out", "opened.json", "--as", "ann")
+    found = house("verify", "case.zip", "--disclosure", "opened.json")
+    accounts = [cell for cell in found["disclosed"] if cell["column"] == "account_id"]
+    assert [cell["row"] for cell in accounts] == [1]
+    assert len(found["disclosed"]) == made["cells"] == 65
+    last = house("case", "timeline", "1")[-1]
+    assert (last["act"], last["detail"]["to"], last["detail"]["export"]) == ("disclosed", "the court", made["log_index"])
+    # custody of a later file says that cells were opened
+    house(*seal, "--out", "later.zip")
+    predicate = json.loads(_payload(unpack(Path("later.zip").read_bytes())["case.json"]))["predicate"]
+    assert "cells disclosed to a recipient" in [event["action"] for event in predicate["custody"]]
+
+
 def _payload(envelope: bytes) -> bytes:
     import base64
 
