@@ -11,7 +11,7 @@ from stillwatch.app.approving import KINDS, Said
 from stillwatch.app.case_keeping import erased_cases
 from stillwatch.app.governance import Keeper, recorded
 from stillwatch.app.holdings import folders_below, is_result
-from stillwatch.app.recording import act
+from stillwatch.app.recording import act, log_box
 from stillwatch.app.retaining import HOLDS, LASTING, erase_lines, pair_lines
 from stillwatch.app.state import is_of
 from stillwatch.app.thinning import thinned
@@ -102,7 +102,7 @@ def _records(keeper: Keeper, account: str) -> tuple[list[int], list[str]]:
     # a hold that stands is needed, and one that was released only says whom it spoke of
     over = {index for entry in entries.values() if entry.kind == "release" for index in entry.concerns}
     kinds = {index: entry.kind for index, entry in entries.items() if entry.kind not in LASTING or (entry.kind == "hold" and index in over)}
-    with reader.contents() as contents:
+    with reader.contents(log_box()) as contents:
         found = [
             index
             for index, _, content in contents.openings(0, reader.size)

@@ -11,7 +11,7 @@ from typing import Any
 
 from stillwatch import __version__
 from stillwatch.app.log_keys import load_signers, make_signers
-from stillwatch.app.recording import act, writing
+from stillwatch.app.recording import act, log_box, writing
 from stillwatch.errors import OutputError, UnreadableInputError, UsageError
 from stillwatch.govern.approvals import Recorded
 from stillwatch.govern.policy import DataClass
@@ -116,7 +116,7 @@ def opening(reader: LogReader, index: int) -> tuple[bytes, Any] | None:
     from stillwatch.ledger.entries import commitment
 
     entry = reader.entry(index)
-    with reader.contents() as contents:
+    with reader.contents(log_box()) as contents:
         for _, salt, content in contents.openings(index, index + 1):
             if commitment(salt, content) != entry.commitment:
                 raise BrokenLogError(f"the content of record {index} is not what was committed to; see `stillwatch log verify`")
@@ -150,7 +150,7 @@ def before(folder: Path, moment: datetime, kinds: Sequence[str], keys: Sequence[
     reader = LogReader(folder, keys)
     limit = time_text(moment)
     old = {i for i, entry in reader.entries(kinds) if entry.at < limit and entry.kind not in LASTING and (not kinds or entry.kind in kinds)}
-    with reader.contents() as contents:
+    with reader.contents(log_box()) as contents:
         return [index for index, _, _ in contents.openings(0, reader.size) if index in old]
 
 
@@ -231,7 +231,7 @@ def _check_erasable(reader: LogReader, wanted: Sequence[int]) -> None:
         raise LedgerError(f"record {wanted[-1]} is not in a log of {reader.size} records; name those that are")
     standing = scoped_holds(reader)
     present: set[int] = set()
-    with reader.contents() as contents:
+    with reader.contents(log_box()) as contents:
         for index in wanted:
             for found, _, content in contents.openings(index, index + 1):
                 present.add(found)

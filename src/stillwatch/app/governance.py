@@ -12,7 +12,7 @@ from typing import Any
 
 from stillwatch.app.log_keys import load_signers
 from stillwatch.app.private_files import create_private
-from stillwatch.app.recording import PATIENCE_S, act, writing
+from stillwatch.app.recording import PATIENCE_S, act, log_box, writing
 from stillwatch.errors import SchemaError, UnreadableInputError
 from stillwatch.govern.approvals import Recorded
 from stillwatch.govern.policy import LARGEST, Act, Policy, parse_policy
@@ -117,7 +117,7 @@ def recorded(folder: Path, keys: Sequence[VerifierKey], kinds: Sequence[str] = (
     reader = LogReader(folder, keys)
     entries = dict(reader.entries(kinds))
     found: list[Recorded] = []
-    with reader.contents() as contents:
+    with reader.contents(log_box()) as contents:
         for index, salt, content in contents.openings(min(entries, default=0), max(entries, default=-1) + 1):
             entry = entries.get(index)
             if entry is None or (kinds and entry.kind not in kinds) or entry.kind not in ACTS:

@@ -13,7 +13,7 @@ from typing import Any
 from stillwatch.app.evidence_log import Who, opening
 from stillwatch.app.log_keys import load_signers
 from stillwatch.app.private_files import create_private
-from stillwatch.app.recording import act, writing
+from stillwatch.app.recording import act, log_box, writing
 from stillwatch.app.state import write_text
 from stillwatch.errors import UnreadableInputError
 from stillwatch.ledger.canonical import canonical_json
@@ -102,7 +102,7 @@ def _verified(reader: LogReader, earlier: Sequence[tuple[str, Opened]], *, conte
         newer = LogReader(reader.folder, reader.eras.every)
         return [index for _, entry in newer.entries((ERASURE,), start=checkpoint.size) for index in entry.concerns]
 
-    with reader.contents() as held:
+    with reader.contents(log_box()) as held:
         return verify(
             reader.public.fetch, checkpoint, earlier=earlier, openings=held.openings, erased_later=erased_later, progress=progress
         )

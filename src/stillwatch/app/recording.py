@@ -12,6 +12,8 @@ from typing import Any
 
 from stillwatch import __version__
 from stillwatch.app.log_keys import load_signers
+from stillwatch.app.vaulting import load_vault
+from stillwatch.govern.vault import Box
 from stillwatch.ledger.refusals import BusyLogError
 from stillwatch.ledger.signing import NoteSigner
 from stillwatch.ledger.writing import Act, LogWriter
@@ -21,6 +23,8 @@ from stillwatch.records.governance import MatchRun
 PATIENCE_S = 60.0
 """How long a command that has done its work waits for another one that writes."""
 _PAUSE_S = 0.2
+LOG_PLACE = "evidence log"
+"""First part of the place that contents of a log are sealed for; the second is the index of the record."""
 
 
 def act(record: object, *, concerns: tuple[int, ...] = ()) -> Act:
@@ -28,11 +32,17 @@ def act(record: object, *, concerns: tuple[int, ...] = ()) -> Act:
     return Act(kind=KIND_OF[type(record)], content=content_of(record), concerns=concerns)
 
 
+def log_box() -> Box | None:
+    """What contents of an evidence log are sealed with: the vault of STILLWATCH_VAULT_KEY; None where it is not set."""
+    vault = load_vault(None)
+    return None if vault is None else vault.box(LOG_PLACE)
+
+
 @contextmanager
 def writing(folder: Path, signers: Sequence[NoteSigner] | None, *, patience_s: float = 0.0) -> Generator[LogWriter]:
     """The log's writer; BusyLogError where another process holds it for longer than `patience_s`."""
     until = time.monotonic() + patience_s
-    writer = LogWriter(folder, signers)
+    writer = LogWriter(folder, signers, log_box())
     while True:
         try:
             writer.__enter__()

@@ -14,7 +14,7 @@ from stillwatch.app.case_keeping import JudgedCase, disposed_cases, erase_due, j
 from stillwatch.app.governance import Keeper, recorded
 from stillwatch.app.holdings import Kept, kept_below
 from stillwatch.app.pair_files import pair_of
-from stillwatch.app.recording import act
+from stillwatch.app.recording import act, log_box
 from stillwatch.app.sealed_lines import Stored, erased_line, plain_line
 from stillwatch.app.vaulting import change_lines
 from stillwatch.cases.store import CaseStore
@@ -173,7 +173,7 @@ def _old_records(keeper: Keeper, days: int, holds: Holds, now: datetime) -> tupl
     }
     old: list[int] = []
     held = 0
-    with reader.contents() as contents:
+    with reader.contents(log_box()) as contents:
         for index, _, content in contents.openings(0, reader.size):
             if index not in entries:
                 continue

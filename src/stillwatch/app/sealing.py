@@ -16,7 +16,7 @@ from stillwatch.app.governance import load_policy
 from stillwatch.app.log_keys import load_signers
 from stillwatch.app.marking import load_master
 from stillwatch.app.private_files import create_private
-from stillwatch.app.recording import PATIENCE_S, act, writing
+from stillwatch.app.recording import PATIENCE_S, act, log_box, writing
 from stillwatch.errors import MissingExtraError, OutputError, UsageError
 from stillwatch.govern.approvals import TEXT_FORM
 from stillwatch.govern.policy import Act as Deed
@@ -178,7 +178,7 @@ def _recorded(folder: Path, signers: tuple[NoteSigner, ...], case: Prepared, now
             first = writer.append([act(_record(case, uid)) for uid in missing], at=now)
             there |= {uid: first + place for place, uid in enumerate(missing)}
         reader = LogReader(folder, [signer.verifier for signer in signers])
-    with reader.contents() as contents:
+    with reader.contents(log_box()) as contents:
         salts = {uid: salt for uid, index in there.items() for _, salt, _ in contents.openings(index, index + 1)}
     return {uid: Logged(salt=salts[uid], proof=_proof(reader, there[uid])) for uid in case.records}
 
@@ -197,7 +197,7 @@ def standing(reader: LogReader, case: Prepared) -> dict[str, int]:
     """Exhibits whose record stands in the log with its content, and where."""
     wanted = {content: uid for uid, content in case.records.items()}
     found: dict[str, int] = {}
-    with reader.contents() as contents:
+    with reader.contents(log_box()) as contents:
         for index, entry in reader.entries((KIND,)):
             if entry.kind != KIND:
                 continue

@@ -15,6 +15,7 @@ from stillwatch.app.governance import Keeper
 from stillwatch.app.holdings import QUARANTINE, folders_below, is_result
 from stillwatch.app.opening import exhibit_texts
 from stillwatch.app.private_files import create_private
+from stillwatch.app.recording import log_box
 from stillwatch.app.retaining import pair_lines
 from stillwatch.app.state import EXCHANGES, EXHIBITS
 from stillwatch.cases.store import CaseStore
@@ -177,7 +178,7 @@ def _held_in_log(keeper: Keeper, account: str) -> Iterator[dict[str, Any]]:
     reader = LogReader(keeper.folder, keeper.keys)
     entries = dict(reader.entries())
     rows: list[dict[str, Any]] = []
-    with reader.contents() as contents:
+    with reader.contents(log_box()) as contents:
         for index, _, content in contents.openings(0, reader.size):
             said_there = read_canonical(content)
             if mentions(said_there, account):

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from stillwatch.app.kept_measures import bind, bond_path
 from stillwatch.app.measure_files import plain_prompt, rows_of, whole_rows
@@ -15,7 +15,7 @@ from stillwatch.app.pair_files import read_pairs
 from stillwatch.app.plan_checking import folder_files
 from stillwatch.app.private_files import open_appending
 from stillwatch.app.progress import Progress
-from stillwatch.app.sealed_lines import plain_sha256
+from stillwatch.app.sealed_lines import START, plain_lines, plain_sha256, seal_line, stored_line, stored_lines
 from stillwatch.app.unusable import HeldBack, journal_path
 from stillwatch.app.vaulting import encrypt_file
 from stillwatch.errors import OutputError, UnreadableInputError, UsageError, naming
@@ -63,7 +63,7 @@ def score_pairs(
         progress: is told of each pair.
         named: the teacher's folder, or address and model; a part by another teacher is not gone on with.
         digest: of the teacher's folder, by `teacher_digest`; a part by other weights is not gone on with.
-        vault: opens the pairs, and seals `out` before it stands; until then its part lies in plain, with mode 0600. None: both are plain.
+        vault: opens the pairs, and seals `out` and its part, line by line as they are written. None: all of them are plain.
 
     Returns what a plan needs: `pairs`, `scored`, `prompts_sha256`.
     Raises UnreadableInputError for a file without pairs, OutputError where `out` is there, SuspectError where the teacher gives nothing, or
@@ -78,10 +78,10 @@ def score_pairs(
     bind(part, {"pairs_head": given.head, "teacher": named} | ({"teacher_sha256": digest} if digest else {}))
     progress.begin("score", len(given.pairs))
     start = time.perf_counter()
-    _fill(part, given.pairs, teacher, progress, named)
+    _fill(part, given.pairs, teacher, progress, named, vault)
     scored = _scores(part, vault) + sum(pair.tie for pair in given.pairs)
     if vault is not None:
-        encrypt_file(part, vault)
+        encrypt_file(part, vault)  # lines of an earlier run may be plain, or under another key
     part.replace(out)
     for beside in (bond_path(part), journal_path(part)):
         beside.unlink(missing_ok=True)
@@ -89,11 +89,40 @@ def score_pairs(
     return {"pairs": len(given.pairs), "scored": scored, "prompts_sha256": plain_sha256(out, vault)}
 
 
-def _fill(part: Path, pairs: Sequence[TwinPair], teacher: Suspect, progress: Progress, named: str) -> None:
+class _Appended:
+    """Lines at the end of a part, sealed where there is a vault, each behind the one before it."""
+
+    def __init__(self, file: IO[str], previous: str, vault: Vault | None) -> None:
+        self._file, self._previous, self._vault = file, previous, vault
+
+    def write(self, lines: str) -> None:
+        """Add whole lines, and hand them to the system."""
+        for line in lines.splitlines():
+            plain = line.encode()
+            stands = plain if self._vault is None else seal_line(plain, self._previous, self._vault)
+            self._file.write(stands.decode() + "\n")
+            self._previous = stored_line(stands).digest
+        self._file.flush()
+
+
+def _read_part(part: Path, vault: Vault | None) -> tuple[int, str]:
+    """Whole rows of a part and the digest of the last one. Raises VaultError where one is sealed and the key is not given."""
+    done, previous = whole_rows(part), START
+    if done:
+        for _ in plain_lines(part, vault):
+            pass  # each is seen to open before anything is put behind it
+        with part.open("rb") as file:
+            for line, _, _ in stored_lines(file):
+                previous = line.digest
+    return done, previous
+
+
+def _fill(part: Path, pairs: Sequence[TwinPair], teacher: Suspect, progress: Progress, named: str, vault: Vault | None) -> None:
     """Score the pairs that the part has no row of."""
-    done = whole_rows(part)
+    done, previous = _read_part(part, vault)
     held = HeldBack(part, done)
-    with naming(part), open_appending(part, 0o600) as file:
+    with naming(part), open_appending(part, 0o600) as opened:
+        file = _Appended(opened, previous, vault)
         for number, pair in enumerate(pairs[done:], done + 1):
             row = _scored(pair, teacher)
             if row["teacher_first"] is None:
@@ -102,17 +131,15 @@ def _fill(part: Path, pairs: Sequence[TwinPair], teacher: Suspect, progress: Pro
                     break
             else:
                 file.write(held.with_unasked(row) if pair.tie else held.released(row))
-            file.flush()
             progress.advance(number)
-        scored = _scores(part) if held.unusable else 0
+        scored = _scores(part, vault) if held.unusable else 0
         if held.unusable and (held.unsettled or not scored):
             raise SuspectError(f"{named}: no usable score: {held.words(answered=scored > 0)}{_advice(held.reason, scored)}")
         file.write(held.released())
-        file.flush()
-        os.fsync(file.fileno())
+        os.fsync(opened.fileno())
 
 
-def _scores(part: Path, vault: Vault | None = None) -> int:
+def _scores(part: Path, vault: Vault | None) -> int:
     """How many pairs that the teacher was asked have its scores."""
     return sum(row["teacher_first"] is not None and row["first"] != row["second"] for row in rows_of(part, vault))
 

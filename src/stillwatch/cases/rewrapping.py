@@ -57,7 +57,7 @@ def rewrap(store: CaseStore, box: WrappingBox, *, batch: int = BATCH) -> Rewrapp
 
     Raises CaseStoreError for one that cannot be read, naming it, with all batches before it kept.
     """
-    counts = dict.fromkeys(("sealed", "rewrapped", "already", "erased"), 0)
+    counts = dict[str, int](sealed=0, rewrapped=0, already=0, erased=0)
     for ids in _batches(store, batch):
         with store.writing() as session:
             done = [_under(session, store, box, uid) for uid in ids]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stillwatch.cli.output import new_console, print_json
-from stillwatch.cli.running import progress, stoppable
+from stillwatch.cli.running import VaultKey, progress, stoppable
 from stillwatch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -329,6 +329,19 @@ def recover(folder: Folder, as_json: Json = False) -> None:
     from stillwatch.app.evidence_log import recover as run
 
     _print(dict(run(folder)), as_json=as_json)
+
+
+@log.command()
+def encrypt(folder: Folder, vault_key: VaultKey = None, as_json: Json = False) -> None:
+    """Encrypt the contents of a log that are plain, and bring encrypted ones under the vault's present key. Proofs hold as before.
+
+    From then on the log takes and shows contents with STILLWATCH_VAULT_KEY alone. It goes on where it was interrupted; the counts add up.
+    """
+    from stillwatch.app.log_sealing import encrypt_log
+    from stillwatch.app.vaulting import needed_vault
+
+    with stoppable("interrupted; what was done is kept: run the same command again to go on"):
+        _print(encrypt_log(folder, needed_vault(vault_key)), as_json=as_json)
 
 
 @log.command()

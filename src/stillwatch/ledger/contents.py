@@ -12,13 +12,17 @@ import stat
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from stillwatch.errors import OutputError, UnreadableInputError
 from stillwatch.ledger.entries import LARGEST_CONTENT, SALT_BYTES
 from stillwatch.ledger.refusals import BrokenLogError, BusyLogError
 
 FILE = "contents.sqlite"
+SEALED = b"SWV1"
+"""What a sealed opening begins with: the vault's mark. No salt is drawn that begins so."""
+SEALING = "sealing"
+"""Name of the state that says what seals this log's contents; without it they are plain."""
 _SCHEMA = (
     "CREATE TABLE contents (idx INTEGER PRIMARY KEY, opening BLOB NOT NULL)",
     "CREATE TABLE erasing (idx INTEGER PRIMARY KEY)",
@@ -39,18 +43,41 @@ _MOST_STEPS = 50_000_000
 """Steps of SQLite's machine for one question, so that a hostile file cannot keep it busy for ever."""
 
 
+class OpeningBox(Protocol):
+    """Seals openings before they are stored, and opens them again, each in its own place."""
+
+    @property
+    def name(self) -> str:
+        """What it seals with, such as a scheme and a key's id."""
+        ...
+
+    def at(self, *place: str) -> OpeningBox:
+        """The box for one record."""
+        ...
+
+    def seal(self, content: bytes) -> bytes:
+        """What is stored."""
+        ...
+
+    def open(self, sealed: bytes) -> bytes:
+        """The opening again; raises a StillwatchError where it cannot be opened or was changed."""
+        ...
+
+
 class Contents:
     """The content store of one log; use it as a context manager.
 
     Args:
         path: of the file.
         writable: whether it may be changed; it is made where it is not there.
+        box: what openings are sealed with, and opened; None: new ones are plain, and sealed ones cannot be read.
 
     Raises UnreadableInputError where it is missing, BrokenLogError where it is a link, damaged or holds other tables.
     """
 
-    def __init__(self, path: Path, *, writable: bool, make: bool = False) -> None:
+    def __init__(self, path: Path, *, writable: bool, make: bool = False, box: OpeningBox | None = None) -> None:
         self.path = path
+        self.box = box
         if make:
             _create(path)
         _check_file(path, writable=writable)
@@ -97,8 +124,39 @@ class Contents:
                 raise
 
     def put(self, openings: Iterable[tuple[int, bytes]]) -> None:
-        """Add (index, salt and content); within `changing`."""
-        self._base.executemany("INSERT INTO contents VALUES (?, ?)", openings)
+        """Add (index, salt and content); within `changing`. Raises as `check_box`."""
+        self.check_box()
+        if self.box is not None and self.state(SEALING) != self.box.name.encode():
+            self.put_state(SEALING, self.box.name.encode())
+        self._base.executemany("INSERT INTO contents VALUES (?, ?)", ((index, self._stored(index, opening)) for index, opening in openings))
+
+    def check_box(self) -> None:
+        """Nothing where contents may be added; OutputError where the log is sealed and there is no key to seal them with."""
+        if self.box is None and self.state(SEALING) is not None:
+            raise OutputError(f"{self.path} is encrypted, and nothing is added to it in plain; set STILLWATCH_VAULT_KEY to its key")
+
+    def replace(self, index: int, stored: bytes) -> None:
+        """Put another form of the same opening in the place of what is stored; within `changing`."""
+        self._base.execute("UPDATE contents SET opening = ? WHERE idx = ?", (stored, index))
+
+    def stored(self, start: int, most: int) -> list[tuple[int, bytes]]:
+        """(index, bytes as they are stored) of the next `most` contents from `start` on."""
+        asked = self._asked("SELECT idx, opening FROM contents WHERE idx >= ? ORDER BY idx LIMIT ?", start, most)
+        return [(int(index), self._blob(opening)) for index, opening in asked]
+
+    def _stored(self, index: int, opening: bytes) -> bytes:
+        return opening if self.box is None else self.box.at(str(index)).seal(opening)
+
+    def _opened(self, index: int, stored: bytes) -> bytes:
+        """Salt and content. Raises UnreadableInputError where they are sealed and there is no key."""
+        if not stored.startswith(SEALED):
+            return stored
+        if self.box is None:
+            raise UnreadableInputError(
+                f"{self.path} is encrypted, and no key is given; set STILLWATCH_VAULT_KEY to its vault's key (log verify --no-contents "
+                "needs none)"
+            )
+        return self.box.at(str(index)).open(stored)
 
     def put_pending(self, bundles: Iterable[tuple[int, bytes]]) -> None:
         """Note (index of the first, records as a bundle) as not yet published, in the place of what was; within `changing`."""
@@ -134,7 +192,7 @@ class Contents:
     def openings(self, start: int, end: int) -> Iterator[tuple[int, bytes, bytes]]:
         """(index, salt, content) of every content with an index in [start, end), in order."""
         for index, opening in self._asked("SELECT idx, opening FROM contents WHERE idx >= ? AND idx < ? ORDER BY idx", start, end):
-            held = self._blob(opening)
+            held = self._opened(index, self._blob(opening))
             yield index, held[:SALT_BYTES], held[SALT_BYTES:]
 
     def beyond(self, size: int) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stillwatch.errors import UnreadableInputError
 from stillwatch.ledger.checkpoints import Opened, open_checkpoint
-from stillwatch.ledger.contents import FILE, Contents
+from stillwatch.ledger.contents import FILE, Contents, OpeningBox
 from stillwatch.ledger.entries import Entry, parse_entry
 from stillwatch.ledger.files import Folder
 from stillwatch.ledger.merkle import check_inclusion, consistency_path, inclusion_path, leaf_hash
@@ -128,9 +128,9 @@ class LogReader:
         """Proof that the log holds all that it held at `old` records. Raises ProofError where it is smaller than that."""
         return ConsistencyProof(old=old, path=tuple(consistency_path(old, self.size, self.nodes)), note=self.note)
 
-    def contents(self) -> Contents:
-        """The contents, to be read."""
-        return Contents(self.folder / PRIVATE / FILE, writable=False)
+    def contents(self, box: OpeningBox | None = None) -> Contents:
+        """The contents, to be read; sealed ones open with `box` alone."""
+        return Contents(self.folder / PRIVATE / FILE, writable=False, box=box)
 
     def _needed(self, path: str) -> bytes:
         content = self.public.fetch(path, LARGEST_NOTE)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from pathlib import Path
 from stillwatch.errors import OutputError
 from stillwatch.ledger.canonical import canonical_json
 from stillwatch.ledger.checkpoints import Checkpoint, open_checkpoint, parse_checkpoint
-from stillwatch.ledger.contents import FILE, Contents
+from stillwatch.ledger.contents import FILE, SEALED, Contents, OpeningBox
 from stillwatch.ledger.entries import LARGEST_CONTENT, SALT_BYTES, PlainEntries, commitment, new_entry
 from stillwatch.ledger.files import Folder, make_folder, only_writer
 from stillwatch.ledger.growing import GrowingTree, Tile
@@ -84,6 +84,7 @@ class LogWriter:
     Args:
         folder: of the log.
         signers: its keys; None: only to finish what was left, after which nothing can be appended.
+        box: what contents are sealed with; None: they are plain, and a log that is sealed takes none.
 
     Attributes:
         size: records so far.
@@ -92,8 +93,9 @@ class LogWriter:
     Raises BusyLogError while another process writes, NoteError for another log's keys, BrokenLogError for a folder that contradicts itself.
     """
 
-    def __init__(self, folder: Path, signers: Sequence[NoteSigner] | None) -> None:
+    def __init__(self, folder: Path, signers: Sequence[NoteSigner] | None, box: OpeningBox | None = None) -> None:
         self.folder = folder
+        self._box = box
         self.signers = tuple(signers or ())
         self.recovered = (0, 0)
         self._public = Folder(folder / PUBLIC, private=False)
@@ -103,7 +105,7 @@ class LogWriter:
     def __enter__(self) -> LogWriter:
         with ExitStack() as stack:
             stack.enter_context(only_writer(self.folder))
-            self._contents = stack.enter_context(Contents(self.folder / PRIVATE / FILE, writable=True))
+            self._contents = stack.enter_context(Contents(self.folder / PRIVATE / FILE, writable=True, box=self._box))
             self._open()
             self._stack = stack.pop_all()
         return self
@@ -185,7 +187,7 @@ class LogWriter:
     def _sealed(self, acts: Sequence[Act], at: datetime, vkeys: tuple[str, ...]) -> tuple[list[bytes], list[tuple[int, bytes]]]:
         """Entries and openings of a batch."""
         plain = PlainEntries(at)
-        salts = secrets.token_bytes(SALT_BYTES * len(acts))
+        salts = b"".join(_salts(len(acts)))
         records: list[bytes] = []
         openings: list[tuple[int, bytes]] = []
         for number, act in enumerate(acts):
@@ -260,6 +262,8 @@ class LogWriter:
         place = str(self.folder / PUBLIC / CHECKPOINT)
         stated = [parse_key(line) for line in (self._contents.state(KEYS) or b"").decode(errors="replace").splitlines()]
         self._check_key(stated)
+        if self.signers:
+            self._contents.check_box()
         target = open_checkpoint(committed, [signer.verifier for signer in self.signers] or stated, str(self._contents.path)).checkpoint
         now = open_checkpoint(public, stated, place).checkpoint
         if now.size > target.size or (now.size == target.size and now.root != target.root):
@@ -305,6 +309,16 @@ class LogWriter:
             self._publish_keys()
             self._public.settle()
         self.recovered = (unpublished, self._contents.erase_noted())
+
+
+def _salts(count: int) -> Iterator[bytes]:
+    """Random salts, none of which looks like the mark of a sealed opening (one in 2^32 does)."""
+    drawn = secrets.token_bytes(SALT_BYTES * count)
+    for start in range(0, len(drawn), SALT_BYTES):
+        salt = drawn[start : start + SALT_BYTES]
+        while salt.startswith(SEALED):
+            salt = secrets.token_bytes(SALT_BYTES)
+        yield salt
 
 
 def _key_lines(signers: Sequence[NoteSigner]) -> bytes:

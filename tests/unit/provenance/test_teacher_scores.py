@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from stillwatch.app.pair_files import append_pair
+from stillwatch.app.measure_files import rows_of
+from stillwatch.app.pair_files import append_pair, read_pairs
 from stillwatch.app.progress import Quiet
 from stillwatch.app.state import file_sha256
 from stillwatch.app.teacher_scores import open_teacher, score_pairs, teacher_digest
+from stillwatch.app.vaulting import encrypt_file
 from stillwatch.errors import OutputError, UnreadableInputError, UsageError
+from stillwatch.govern.refusals import VaultError
+from stillwatch.govern.vault import Vault, VaultKey
 from stillwatch.marks.keys import MarkKey, commitment
 from stillwatch.provenance.suspects import MOST_IN_A_ROW, AnswerError, SuspectError
 from stillwatch.provenance.suspects.endpoint import NO_LOG_PROBABILITIES
@@ -101,6 +105,55 @@ def test_a_stopped_run_goes_on_for_the_same_teacher_and_the_same_pairs_alone(pai
     score_pairs(pairs, rest, out, Quiet(), named="t")
     assert rest.asked[0] == ("Q7", "one")
     assert [row["request_id"] for row in _rows(out)] == [f"r{n}" for n in range(20)]
+
+
+class _Seen(Quiet):
+    """Looks at the part whenever a pair is done."""
+
+    def __init__(self, part: Path) -> None:
+        self.part, self.seen = part, list[bytes]()
+
+    def advance(self, done: int) -> None:
+        """What lies on the disk now."""
+        del done
+        self.seen.append(self.part.read_bytes())
+
+
+def test_the_part_lies_encrypted_from_its_first_line_and_goes_on_with_the_key_alone(pairs: Path, tmp_path: Path) -> None:
+    vault, out = Vault([VaultKey(bytes(range(32)))]), tmp_path / "twins.jsonl"
+    part = out.with_name("twins.jsonl.part")
+    encrypt_file(pairs, vault)
+    broken = Teacher(frozenset({f"second {number}" for number in range(10, 20)}))
+    looked = _Seen(part)
+    with pytest.raises(SuspectError):
+        score_pairs(pairs, broken, out, looked, named="t", vault=vault)
+    assert looked.seen
+    assert not [seen for seen in looked.seen if b"second" in seen or b'"prompt"' in seen]
+    with pytest.raises(VaultError, match="give --vault-key"):
+        score_pairs(pairs, Teacher(), out, Quiet(), named="t")
+    part.write_bytes(part.read_bytes() + b'{"sealed":"torn')
+    teacher = Teacher()
+    told = score_pairs(pairs, teacher, out, Quiet(), named="t", vault=vault)
+    assert (told["pairs"], told["scored"]) == (20, 20)
+    assert {answer for _, answer in teacher.asked} == {"one", *(f"second {number}" for number in range(10, 20))}
+    sealed = [row["request_id"] for row in rows_of(out, vault)]
+    plain = tmp_path / "plain.jsonl"
+    again = Teacher()
+    plain_pairs = tmp_path / "plain-pairs.jsonl"
+    for pair in read_pairs(pairs, vault).pairs:
+        append_pair(plain_pairs, pair)
+    expected = score_pairs(plain_pairs, again, plain, Quiet(), named="t")
+    # the seal of a plan names the rows in plain: the same, however they were stored
+    assert (sealed, told["prompts_sha256"]) == ([f"r{n}" for n in range(20)], expected["prompts_sha256"])
+
+
+def test_a_part_that_was_begun_in_plain_is_gone_on_with_encrypted(pairs: Path, tmp_path: Path) -> None:
+    vault, out = Vault([VaultKey(bytes(range(32)))]), tmp_path / "twins.jsonl"
+    with pytest.raises(SuspectError):
+        score_pairs(pairs, Teacher(frozenset({f"second {number}" for number in range(8, 20)})), out, Quiet(), named="t")
+    assert score_pairs(pairs, Teacher(), out, Quiet(), named="t", vault=vault)["scored"] == 20
+    assert b"second" not in out.read_bytes()
+    assert len(list(rows_of(out, vault))) == 20
 
 
 def test_a_teacher_that_gives_nothing_is_left_after_a_few(pairs: Path, tmp_path: Path) -> None:
