@@ -12,8 +12,8 @@ from typing import Any
 
 from stillwatch.cases.columns import escaped
 from stillwatch.cases.tables import ContentRow, ExhibitRow, MemberRow, TieRow
-from stillwatch.ledger.entries import time_text
 from stillwatch.cases.texts import TEXT_TABLE
+from stillwatch.ledger.entries import time_text
 from stillwatch.records.cases import CaseExhibit, Column, ColumnType, ExhibitKind, Identifies, Value
 from stillwatch.records.findings import Finding
 from stillwatch.records.verdicts import Verdict
