@@ -119,13 +119,14 @@ def erase_account(store: CaseStore, kept: KeptCase, acting: Acting, account: str
         members = _members(session, mine, account)
         for claim, key in members:
             session.execute(delete(MemberRow).where(MemberRow.claim_id == claim, MemberRow.key == key))
-        for row, columns in _naming(session, mine, account):
+        rows = _naming(session, mine, account)
+        for row, columns in rows:
             for column in columns:
                 setattr(row, column, without(getattr(row, column), account, ERASED))
         if mentions(change.case.title, account):
             change.case.title = without(change.case.title, account, ERASED)
         acts = _acts(session, mine, account)
-        if named or members:
+        if named or members or rows:
             change.act("account_erased", {"ground": ground.value, "contents": len(named), "members": len(members), "disposal": disposal})
         return Erased(case=kept.number, contents=len(named), members=len(members), acts=tuple(acts))
 
