@@ -140,6 +140,7 @@ def test_what_was_merged_goes_with_the_case_that_took_it_in(store: CaseStore, ne
     assert timeline(store, into)[-1].act == "contents_erased"
 
 
+@pytest.mark.slow
 def test_an_account_goes_from_closed_cases_and_an_open_one_is_named(store: CaseStore, new: New, act: Act, keeper: Keeper) -> None:
     one, other, apart = new(), new(), new("group-0001")
     account = case_view(store, one).claims[0].accounts[0]

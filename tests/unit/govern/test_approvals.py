@@ -91,6 +91,7 @@ def test_a_text_leaves_once() -> None:
     assert suspended(requests(_log(asked, approved), NOW)) == {}
 
 
+@pytest.mark.slow
 def test_two_people_suspend_and_a_gateway_reads_the_list(run: Any) -> None:
     asked = run(*SUSPEND, "request", "acct_2", "acct_1", "acct_2", *LOG, "--as", "ann", "--why", "finding f-7")
     assert asked["accounts"] == 2
@@ -117,6 +118,7 @@ def test_two_people_suspend_and_a_gateway_reads_the_list(run: Any) -> None:
     assert "approved" in run("govern", "requests", *LOG, plain=True)
 
 
+@pytest.mark.slow
 def test_who_may_both_ask_and_approve_still_needs_another(run: Any) -> None:
     index = str(run(*SUSPEND, "request", "acct_1", *LOG, "--as", "cat", "--why", "finding f-7")["request"])
     for spelling in ("cat", "CAT", " cat", "ｃａｔ"):
@@ -125,6 +127,7 @@ def test_who_may_both_ask_and_approve_still_needs_another(run: Any) -> None:
     assert run("govern", "requests", *LOG)[0]["state"] == "declined"
 
 
+@pytest.mark.slow
 def test_an_approval_that_was_written_into_the_log_by_hand_counts_only_where_it_would_have_been_let_through(run: Any) -> None:
     index = run(*SUSPEND, "request", "acct_1", *LOG, "--as", "ann", "--why", "finding f-7")["request"]
     line = json.dumps(content_of(_approval("Ann ", suspension_sha256(("acct_1",), None))))
@@ -139,6 +142,7 @@ def test_an_approval_that_was_written_into_the_log_by_hand_counts_only_where_it_
     assert row["answers_that_do_not_count"] == [f"record {index + 1}: the same person asked and answered"]
 
 
+@pytest.mark.slow
 def test_what_says_nothing_is_refused_before_it_is_recorded(run: Any) -> None:
     assert "the reason is '.'" in run(*SUSPEND, "request", "a", *LOG, "--as", "ann", "--why", ".", fails=1)
     assert "--as NAME" in run(*SUSPEND, "request", "a", *LOG, "--why", "finding", fails=2)

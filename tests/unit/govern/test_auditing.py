@@ -44,6 +44,7 @@ def test_the_map_claims_no_compliance_and_says_which_identifiers_were_checked(ru
     assert "give either" in run("audit", fails=2)
 
 
+@pytest.mark.slow
 def test_acts_are_found_by_person_kind_time_and_account(run: Any) -> None:
     seen = (("ann", "acct_1"), ("Bob ", "acct_12"))
     views = [{"by": by, "why": "case 7", "what": "text", "account_ids": [account]} for by, account in seen]

@@ -178,6 +178,7 @@ def test_pairs_that_are_appended_while_the_file_is_encrypted_are_not_lost(plain:
     assert len(read_pairs(plain, vault).pairs) == 43
 
 
+@pytest.mark.slow
 def test_the_command_encrypts_and_the_commands_that_read_take_the_key(
     plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -209,6 +209,7 @@ def test_a_seal_fixes_every_file_of_the_models_and_the_verdict_names_them(case: 
         prove(request, Quiet(), now=NOW)
 
 
+@pytest.mark.slow
 def test_families_are_fixed_by_the_seal_and_named_in_the_verdict(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     own = '[[families]]\nid = "own"\nabout = "a"\nkind = "number"\ninstruction = "Say {variant}."\nquestion = "Which {subject}?"\n'
     own += 'first = 1\nstep = 1\ncount = 20\ntopics = [{ id = "t", subject = "s", when = ["x"] }]\n'
