@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from stillwatch.app.casework import Desk
-from stillwatch.app.suppressing import require_folder
+from stillwatch.app.state import write_bytes
 from stillwatch.cases.labels import Label
 from stillwatch.cases.working import handed_out
-from stillwatch.errors import UsageError, naming
+from stillwatch.errors import UsageError
 from stillwatch.records.evidence import Export, Input
 from stillwatch.report.codec import to_plain
 
@@ -37,29 +36,12 @@ def labels_content(path: Path, labels: Sequence[Label]) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def write_labels(path: Path, labels: Sequence[Label]) -> None:
-    """Write labels to a file. It names accounts, so it is readable to owner and group alone."""
-    write_bytes(path, labels_content(path, labels))
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Put a file in place at once, readable to owner and group alone."""
-    require_folder(path)
-    partial = path.with_name(f".{path.name}.partial")
-    with naming(path), partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.chmod(0o640)
-    partial.replace(path)
-
-
-def hand_out(desk: Desk, by: str | None, path: Path, content: bytes, cases: Iterable[int], what: str) -> int:
-    """Write a file of what closed cases decided, once each of them has an act that says so; how many cases it names.
+def hand_out(desk: Desk, by: str | None, path: Path, content: bytes, cases: Iterable[int], what: str) -> None:
+    """Write a file of what closed cases decided, once each of them has an act that says so.
 
     With an evidence log its sha256 is a record of the kind `export` there as well.
     """
-    require_folder(path)
+    _require_folder(path)
     acting, numbers = desk.acting(by), sorted(set(cases))
     digest = hashlib.sha256(content).hexdigest()
     handed_out(desk.store, numbers, acting, what=what, name=path.name, sha256=digest)
@@ -70,4 +52,9 @@ def hand_out(desk: Desk, by: str | None, path: Path, content: bytes, cases: Iter
         )
     desk.settle()
     write_bytes(path, content)
-    return len(numbers)
+
+
+def _require_folder(path: Path) -> None:
+    """Nothing where the file's folder is there; else UsageError."""
+    if not path.parent.is_dir():
+        raise UsageError(f"{path.parent} is no folder; name one that is there")

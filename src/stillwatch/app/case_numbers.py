@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.cases.evidence import decimal_text
+from stillwatch.detect.tally import Prices
 from stillwatch.records.findings import Finding, Run
 
 _MOST_TESTS = 20_000
@@ -37,19 +38,20 @@ def _taken(folder: Path, run: Run, finding: Finding) -> list[dict[str, Any]]:
     mine = pc.field("account_id").isin([member.account_id for member in finding.members])
     rows = ds.dataset(folder / "exchanges", format="parquet").to_table(columns=columns, filter=mine)
     table = rows.group_by("model").aggregate([("input", "sum"), ("output", "sum")])
-    prices: dict[str, Any] = run.prices.get("models") or {}  # pyright: ignore[reportAssignmentType] - as the scan wrote it
+    prices = _prices(run)
     return [
-        {"model": row["model"], "side": side, "tokens": row[f"{side}_sum"], "price": _price(prices, row["model"], side)}
+        {"model": row["model"], "side": side, "tokens": row[f"{side}_sum"], "price": price}
         for row in sorted(table.to_pylist(), key=lambda row: row["model"])
-        for side in ("input", "output")
+        for side, price in zip(("input", "output"), prices.of(row["model"]) or (None, None), strict=True)
         if row[f"{side}_sum"] is not None
     ]
 
 
-def _price(prices: dict[str, Any], model: str, side: str) -> float | None:
-    """Of a million tokens, by the longest matching prefix, as `detect.tally.Prices.of` has it."""
-    known = [name for name in prices if model.startswith(name)]
-    return float(prices[max(known, key=len)][side]) if known else None
+def _prices(run: Run) -> Prices:
+    """The price table that the scan used."""
+    models: dict[str, Any] = run.prices.get("models") or {}  # pyright: ignore[reportAssignmentType] - as the scan wrote it
+    table = {name: (float(price["input"]), float(price["output"])) for name, price in models.items()}
+    return Prices(currency=str(run.prices.get("currency")), models=table)
 
 
 def _tests(folder: Path, finding: Finding) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import zipfile
 import zlib
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 from stillwatch.app.measure_files import rows_of
 from stillwatch.app.progress import Progress
-from stillwatch.errors import TooFewSamplesError, naming
+from stillwatch.app.state import replacing
+from stillwatch.errors import TooFewSamplesError
 from stillwatch.marks.prf import context_seeds
 from stillwatch.provenance.columns import MeasureError
 from stillwatch.provenance.open_radioactivity import WINDOWS
@@ -310,16 +310,5 @@ def _bond(task: OpenTask) -> str:
 
 def _write(path: Path, arrays: Arrays) -> None:
     """The whole file or none."""
-    partial = path.with_name(f".{path.name}.partial.npz")
-    with naming(path):
-        partial.unlink(missing_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **cast("dict[str, Any]", arrays))
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+    with replacing(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **cast("dict[str, Any]", arrays))

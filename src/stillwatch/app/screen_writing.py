@@ -26,10 +26,9 @@ from stillwatch.app.screen_state import (
     SOURCES_FILE,
     ScreenFolder,
 )
-from stillwatch.app.state import RUN, begin_partial, remove_folder, write_text
+from stillwatch.app.state import RUN, remove_folder, replacing, write_text
 from stillwatch.app.writing import write_table
 from stillwatch.engines.schema import arrow_schema
-from stillwatch.errors import naming
 from stillwatch.marks.keys import commitment
 from stillwatch.records.screening import DOCUMENTS, SOURCES, ScreenedFile, ScreenedLog, ScreenedMark, Screening, SourceScreened
 from stillwatch.screen.corpus import CorpusPlan
@@ -120,11 +119,10 @@ def _write_documents(
 ) -> tuple[dict[str, Any], ...]:
     """Write the documents table, and give the rows with the numbers `shown`, in that order."""
     schema = arrow_schema(DOCUMENTS)
-    partial = begin_partial(path)
     found: dict[int, dict[str, Any]] = {}
     wanted = np.sort(shown)
     done = 0
-    with naming(path), pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+    with replacing(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for batch in _batches(parts):
             mine = q[done : done + batch.num_rows]
             columns = dict(zip(batch.schema.names, batch.columns, strict=True))
@@ -135,7 +133,6 @@ def _write_documents(
                 found[number] = rows.slice(number - done, 1).to_pylist()[0]
             done += batch.num_rows
             tell(done)
-    partial.replace(path)
     return tuple(found[number] for number in shown.tolist())
 
 
@@ -151,11 +148,8 @@ def _source_columns(sources: Sequence[SourceScreened]) -> dict[str, list[Any]]:
 
 
 def _write_quarantine(folder: ScreenFolder, files: int) -> None:
-    path = folder.out / QUARANTINE
-    partial = begin_partial(path)
-    with naming(path), partial.open("wb") as target:
+    with replacing(folder.out / QUARANTINE) as target:
         for part in (folder.reference / "quarantine.jsonl", *(folder.part(place, "jsonl") for place in range(files))):
             if part.exists():
                 with part.open("rb") as lines:
                     shutil.copyfileobj(lines, target)
-    partial.replace(path)

@@ -11,10 +11,12 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from stillwatch import __version__
 from stillwatch.errors import OutputError, UnreadableInputError, UsageError, naming
@@ -57,19 +59,20 @@ def remove_folder(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write under a temporary name, sync, then rename: a reader sees the old file or the whole new one.
+@contextmanager
+def replacing(path: Path) -> Generator[IO[bytes]]:
+    """A file to be written under a temporary name, then synced and renamed: a reader sees the old file or the whole new one.
 
-    The text may be an excerpt of a private one, so the file is closed to others from its first byte on, and what was begun is taken away
-    where writing it fails or is interrupted.
+    It may hold excerpts of private texts, so it is closed to others from its first byte on, and what was begun is taken away where writing
+    it fails or is interrupted. OutputError names `path` where it cannot be written.
     """
     partial = path.with_name(f".{path.name}.partial")
     with naming(path):
         partial.unlink(missing_ok=True)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o640)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(path)
@@ -78,13 +81,15 @@ def write_text(path: Path, text: str) -> None:
             raise
 
 
-def begin_partial(path: Path) -> Path:
-    """An empty file beside `path`, closed to others, to be written and then renamed to it."""
-    partial = path.with_name(f".{path.name}.partial")
-    with naming(path):
-        partial.unlink(missing_ok=True)
-        partial.touch(mode=0o640, exist_ok=False)
-    return partial
+def write_bytes(path: Path, content: bytes) -> None:
+    """Put a file in place as `replacing` does."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """The same, of a text as UTF-8."""
+    write_bytes(path, text.encode())
 
 
 def file_sha256(path: Path) -> str:

@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from stillwatch.app.state import write_text
 from stillwatch.cases.dispositions import SUPPRESSES
 from stillwatch.cases.suppressing import LEAST_OVERLAP, Suppression, suppress
 from stillwatch.errors import SchemaError, UnreadableInputError, UsageError
@@ -38,14 +37,8 @@ def suppressions_content(suppressions: Sequence[Suppression], *, at: datetime) -
     return (json.dumps(whole, ensure_ascii=True, allow_nan=False, indent=1) + "\n").encode()
 
 
-def write_suppressions(path: Path, suppressions: Sequence[Suppression], *, at: datetime) -> None:
-    """Write suppressions to a file. It names accounts, so it is readable to owner and group alone."""
-    require_folder(path)
-    write_text(path, suppressions_content(suppressions, at=at).decode())
-
-
 def read_suppressions(path: Path) -> SuppressionFile:
-    """What `write_suppressions` wrote.
+    """What `suppressions_content` gave.
 
     Raises UsageError where it is not there, UnreadableInputError for another content, naming the suppression and the field.
     """
@@ -101,9 +94,3 @@ def with_suppressions(outcome: Outcome, held: SuppressionFile | None, *, now: da
         "unmatched": [{"case": f"case-{case}", "why": why} for case, why in applied.unmatched],
     }
     return replace(outcome, findings=applied.findings, suppressions=told)
-
-
-def require_folder(path: Path) -> None:
-    """Nothing where the file's folder is there; else UsageError."""
-    if not path.parent.is_dir():
-        raise UsageError(f"{path.parent} is no folder; name one that is there")

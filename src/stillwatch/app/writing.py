@@ -11,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.app.state import begin_partial, write_text
+from stillwatch.app.state import replacing, write_text
 from stillwatch.detect.assemble import Evidence, Ruling
 from stillwatch.engines.schema import arrow_schema
-from stillwatch.errors import naming
 from stillwatch.link.group import Group, group_traces
 from stillwatch.records.findings import EntityKind, Finding
 from stillwatch.records.tables import ENTITIES, LINKS, MEMBERS, Table
@@ -29,10 +28,8 @@ def write_table(path: Path, table: Table, columns: dict[str, Any]) -> None:
 
 def write_arrow(path: Path, data: pa.Table) -> None:
     """Write an Arrow table as Parquet, atomically."""
-    partial = begin_partial(path)
-    with naming(path):
-        pq.write_table(data, partial, compression="zstd")
-    partial.replace(path)
+    with replacing(path) as file:
+        pq.write_table(data, file, compression="zstd")
 
 
 def entity_columns(rulings: Sequence[Ruling], evidence: Evidence) -> dict[str, Any]:

@@ -220,6 +220,7 @@ def test_what_cases_decided_is_handed_out_by_somebody_and_on_record(command: Run
     for what, name in (("suppressions", "held.json"), ("labels", "labels.parquet")):
         out = ("--out", str(tmp_path / name))
         assert "name yourself with --as" in command(what, *out, by=None, status=2)
+        assert "is no folder" in command(what, "--out", str(tmp_path / "nowhere" / name), log=log, status=2)
         assert not (tmp_path / name).exists()
         command(what, *out, log=log)
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o640

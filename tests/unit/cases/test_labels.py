@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from stillwatch.app.case_files import write_labels
+from stillwatch.app.case_files import labels_content
 from stillwatch.cases.dispositions import Disposition
 from stillwatch.cases.labels import FEWEST, Label, label_for, measure
 from stillwatch.engines.schema import arrow_schema
@@ -96,16 +96,15 @@ def test_a_label_speaks_of_nearly_the_same_accounts_and_the_last_one_counts(find
 
 def test_labels_are_written_as_parquet_and_as_lines(tmp_path: Path) -> None:
     labels = [label("finding-1", ["a", "b\x00"], Disposition.TRUE), label("finding-2", [], Disposition.FALSE, days=1)]
-    write_labels(tmp_path / "labels.parquet", labels)
+    for name in ("labels.parquet", "labels.jsonl"):
+        path = tmp_path / name
+        path.write_bytes(labels_content(path, labels))
     table = pq.read_table(tmp_path / "labels.parquet")
     assert table.schema == arrow_schema(LABELS)
     assert table["members"].to_pylist() == [["a", "b\x00"], []]
     assert table["decided_at"].to_pylist() == [NOON, NOON + timedelta(days=1)]
-    write_labels(tmp_path / "labels.jsonl", labels)
     lines = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text("utf-8").splitlines()]
     assert [line["disposition"] for line in lines] == ["true", "false"]
     assert lines[0]["members"] == ["a", "b\x00"]
     with pytest.raises(UsageError, match=r"\.parquet or \.jsonl"):
-        write_labels(tmp_path / "labels.csv", labels)
-    for name in ("labels.parquet", "labels.jsonl"):
-        assert (tmp_path / name).stat().st_mode & 0o007 == 0
+        labels_content(tmp_path / "labels.csv", labels)
