@@ -1,10 +1,10 @@
-"""Text of customers on its way into a case by break glass, and out of it with a second person's approval."""
+"""Text of customers on its way into a case by break glass; text and names on their way out of it with a second person's approval."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from stillwatch.govern.approvals import check_export, new_request, requests, tex
 from stillwatch.govern.policy import Act
 from stillwatch.govern.vault import Vault
 from stillwatch.ledger.notes import VerifierKey
-from stillwatch.records.cases import CaseContent, CaseExhibit, Identifies
+from stillwatch.records.cases import CaseContent, CaseExhibit, Column, Identifies
 from stillwatch.records.evidence import Input
 from stillwatch.records.findings import Finding
 from stillwatch.records.governance import ApprovalRequest, TwoPersonAct
@@ -47,11 +47,11 @@ _DOMAIN = b"stillwatch case text v1\0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeavingText:
-    """Text of customers that would leave with a sealed case.
+    """What would leave with a sealed case or a disclosure and takes two people.
 
     Attributes:
         sha256: over the commitments of its cells, in their places.
-        accounts: whose text it is.
+        accounts: whose it is.
         columns: that it stands in, such as `E4.prompt`.
     """
 
@@ -116,13 +116,23 @@ def shown_cells(case: Prepared, withholding: Withholding) -> Cells:
     return found
 
 
-def leaving_text(case: Prepared, cells: Cells) -> LeavingText | None:
-    """The text of customers among cells that would leave; None: there is none."""
+def holds_text(column: Column) -> bool:
+    """What takes two people in a sealed case: text of customers. Names leave it as pseudonyms."""
+    return column.text
+
+
+def opens_something(column: Column) -> bool:
+    """What takes two people in a disclosure: text of customers, and names as they are."""
+    return column.text or column.identifies is not None
+
+
+def leaving_text(case: Prepared, cells: Cells, takes_two: Callable[[Column], bool]) -> LeavingText | None:
+    """What takes two people among cells that would leave; None: there is none."""
     digest, accounts, columns = hashlib.sha256(_DOMAIN + case.content.case_id.encode() + b"\0"), set[str](), list[str]()
     for exhibit in case.content.exhibits:
         for place, column in enumerate(exhibit.columns):
             rows = cells.get(name := f"{exhibit.uid}.{column.name}")
-            if rows is None or not column.text:
+            if rows is None or not takes_two(column):
                 continue
             columns.append(name if len(rows) == len(exhibit.rows) else f"{name}:{','.join(str(row + 1) for row in rows)}")
             # a cell's commitment fixes exhibit, row, column and value, so that their order is all that is left to fix
@@ -132,21 +142,21 @@ def leaving_text(case: Prepared, cells: Cells) -> LeavingText | None:
 
 
 def _accounts(exhibit: CaseExhibit, rows: Sequence[int], content: CaseContent) -> Iterator[str]:
-    """Whose text rows of an exhibit hold: the accounts that they name, or all of the case where they name none."""
+    """Whose rows of an exhibit are: the accounts that they name, or all of the case where they name none."""
     places = [place for place, column in enumerate(exhibit.columns) if column.identifies is Identifies.ACCOUNT]
     named = {str(exhibit.rows[row][place]) for place in places for row in rows if exhibit.rows[row][place] is not None}
     yield from named or {member.account_id for member in content.members}
 
 
 def request_leaving(keeper: Keeper, content: CaseContent, columns: Sequence[str], who: Said, *, to: str, case: str) -> dict[str, Any]:
-    """Ask that columns of text, or rows of them, may leave; it is bound to these cells, their accounts and the recipient.
+    """Ask that columns of text or of names, or rows of them, may leave; it is bound to these cells, their accounts and the recipient.
 
-    Raises UsageError for columns that hold no text of customers, SealError for unknown ones, and what the policy raises.
+    Raises UsageError for columns that hold neither, SealError for unknown ones, and what the policy raises.
     """
-    cells, texts = cells_of(content, columns), _text_columns(content)
-    if plain := sorted(set(cells) - texts):
-        raise UsageError(f"{plain[0]} holds no text of customers, which is all that takes two people; leave it out")
-    text = leaving_text(prepared(content), cells)
+    cells, guarded = cells_of(content, columns), _guarded_columns(content)
+    if plain := sorted(set(cells) - guarded):
+        raise UsageError(f"{plain[0]} holds no text of customers and names nobody, which is all that takes two people; leave it out")
+    text = leaving_text(prepared(content), cells, opens_something)
     if text is None:
         raise UsageError("no column was named; name those that are to leave with --show")
     recipient = said(to, "--recipient")
@@ -166,20 +176,22 @@ def request_leaving(keeper: Keeper, content: CaseContent, columns: Sequence[str]
     return asked_words(index, asked) | {"to": recipient, "columns": list(text.columns)}
 
 
-def _text_columns(content: CaseContent) -> set[str]:
-    return {f"{exhibit.uid}.{column.name}" for exhibit in content.exhibits for column in exhibit.columns if column.text}
+def _guarded_columns(content: CaseContent) -> set[str]:
+    return {f"{exhibit.uid}.{column.name}" for exhibit in content.exhibits for column in exhibit.columns if opens_something(column)}
 
 
 def check_approved(
     folder: Path, keys: Sequence[VerifierKey], text: LeavingText | None, approved: int | None, *, to: str, now: datetime
 ) -> None:
-    """Nothing where no text leaves, or a second person approved exactly this text for this recipient and it has not left yet.
+    """Nothing where nothing leaves that takes two people, or one approved exactly this for this recipient and it has not left yet.
 
-    Raises UsageError where a request is named and nothing needs it, or text would leave and none is named; else ApprovalError.
+    Raises UsageError where a request is named and nothing needs it, or something needs it and none is named; else ApprovalError.
     """
     if text is None:
         if approved is not None:
-            raise UsageError("--approved names a request, and no text of customers would leave; leave it out, or name columns with --show")
+            raise UsageError(
+                "--approved names a request, and nothing would leave that takes two people; leave it out, or name columns of text"
+            )
         return
     if approved is None:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Withheld cells of a sealed case opened for somebody: on record, and text of customers only as two people agreed."""
+"""Withheld cells of a sealed case opened for somebody: on record, and text of customers and names only as two people agreed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from stillwatch.app.case_texts import check_approved, leaving_text
+from stillwatch.app.case_texts import check_approved, leaving_text, opens_something
 from stillwatch.app.governance import allowed, load_policy
 from stillwatch.app.log_keys import load_signers
 from stillwatch.app.private_files import create_private
@@ -55,7 +55,7 @@ def disclose(content: CaseContent, request: DisclosureRequest, *, now: datetime)
     """Write values and salts of cells into a new private file, once the log says for whom.
 
     Raises SealError for cells that the case has not and for exhibits that stand in no record of the log, ApprovalError for text of
-    customers that nobody let leave, DeniedError as the policy does, OutputError where the file is there.
+    customers and names that nobody let leave, DeniedError as the policy does, OutputError where the file is there.
     """
     if not request.by.strip() or not request.why.strip() or not request.to.strip():
         raise UsageError("--as, --to and --why take words; the log keeps them")
@@ -63,7 +63,7 @@ def disclose(content: CaseContent, request: DisclosureRequest, *, now: datetime)
         raise OutputError(f"{request.out} is there already and is never overwritten; name another file")
     by, to = allowed(Deed.EXPORT_FINDINGS, request.by.strip()), request.to.strip()
     ready, cells, signers = prepared(content), cells_of(content, request.cells), load_signers(request.log_key)
-    text, keys = leaving_text(ready, cells), [signer.verifier for signer in signers]
+    text, keys = leaving_text(ready, cells, opens_something), [signer.verifier for signer in signers]
     if text is not None:
         by = load_policy(request.governance).check(Deed.REQUEST_TEXT_EXPORT, by)
     data = disclosure(content.case_id, _opened(ready, cells))

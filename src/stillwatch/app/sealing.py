@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch import __version__
-from stillwatch.app.case_texts import HOUSE, check_approved, leaving_text, shown_cells
+from stillwatch.app.case_texts import HOUSE, check_approved, holds_text, leaving_text, shown_cells
 from stillwatch.app.governance import load_policy
 from stillwatch.app.log_keys import load_signers
 from stillwatch.app.marking import load_master
@@ -149,7 +149,7 @@ def _handed(
 
 def _check_text(request: SealRequest, case: Prepared, signers: tuple[NoteSigner, ...], *, to: str, now: datetime) -> None:
     """Nothing where no text of customers leaves, or two people agreed that this one does."""
-    text = leaving_text(case, shown_cells(case, request.withholding))
+    text = leaving_text(case, shown_cells(case, request.withholding), holds_text)
     check_approved(request.log, [signer.verifier for signer in signers], text, request.approved, to=to, now=now)
     if text is not None:
         load_policy(request.governance).check(Deed.REQUEST_TEXT_EXPORT, request.by)

@@ -14,7 +14,7 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Result folder of th
 Entity = Annotated[str, typer.Option(help="Entity, finding or member account whose finding's text is opened; the case claims it.")]
 Shown = Annotated[
     list[str],
-    typer.Option("--show", help="Text of customers that is to leave: a column (E4.prompt) or a row of it (E4.prompt:3); repeatable."),
+    typer.Option("--show", help="What is to leave: a column (E4.prompt) or a row of it (E4.prompt:3); repeatable."),
 ]
 Recipient = Annotated[
     str | None,
@@ -72,7 +72,8 @@ def request_text(
 ) -> None:
     """Ask that columns of text may leave with the sealed case; another person answers with stillwatch govern approve.
 
-    The request is bound to these cells, whose text they are, and the recipient.
+    The request is bound to these cells, whose they are, and the recipient. Columns that name accounts, exchanges or groups leave by
+    stillwatch case disclose alone; ask for them, and for text, by themselves.
 
     \b
     stillwatch case request-text case-1 --show E4.prompt --show E4.response --recipient "the court" --why "docket 3" --log evidence
@@ -114,7 +115,7 @@ def disclose(
     why: Why,
     log: LogFolder,
     approved: Annotated[
-        int | None, typer.Option(min=0, help="Record of the request (stillwatch case request-text) by which text of customers may leave.")
+        int | None, typer.Option(min=0, help="Record of the request (stillwatch case request-text) by which text and names may leave.")
     ] = None,
     cases: Cases = None,
     by: As = None,
@@ -124,10 +125,10 @@ def disclose(
 ) -> None:
     """Open cells of a sealed case that were withheld, or stand as pseudonyms: the values, with the salts that give the hashes in the file.
 
-    Whoever has the sealed case checks it with stillwatch verify CASE --disclosure FILE. Text of customers takes two people.
+    Whoever has the sealed case checks it with stillwatch verify CASE --disclosure FILE. Text of customers and names take two people.
 
     \b
-    stillwatch case disclose case-1 --cell E1.account_id:2 --to "the court" --why "order of May" --out opened.json --log evidence
+    stillwatch case disclose case-1 --cell E1.price --to "the court" --why "order of May" --out opened.json --log evidence
     """
     given: dict[str, Any] = {"log": log, "log_key": log_key, "out": out, "approved": approved, "governance": governance}
     number, found = _disclosed(case, cases, by, given | {"cells": tuple(cell), "to": to, "why": why})

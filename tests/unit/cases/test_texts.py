@@ -123,11 +123,19 @@ def test_a_sealed_case_withholds_the_text_until_two_people_let_it_leave(house: R
 
 def test_withheld_cells_are_opened_for_the_recipient_and_the_case_says_so(house: Run) -> None:
     seal = ("case", "seal", "1", *LOG, "--recipient", "the court", "--key", "master.key", "--why", "docket 3", "--no-pdf", "--as", "ann")
-    opens = ("case", "disclose", "1", *LOG, "--cell", "E1.account_id:2", "--cell", "E1.exchanges", "--to", "the court", "--why", "order")
+    opens = ("case", "disclose", "1", *LOG, "--cell", "E1.exchanges", "--to", "the court", "--why", "order")
+    names = (*opens, "--cell", "E1.account_id:2")
     assert "stands in no record" in house(*opens, "--out", "opened.json", "--as", "ann", fails=1)
     house(*seal, "--withhold", "E1.exchanges", "--out", "case.zip")
     assert "eve (viewer) may not export findings" in house(*opens, "--out", "opened.json", "--as", "eve", fails=1)
-    made = house(*opens, "--out", "opened.json", "--as", "ann")
+    assert "E1.account_id:2 would leave, which takes two people" in house(*names, "--out", "opened.json", "--as", "ann", fails=2)
+    asked = house(
+        "case", "request-text", "1", "--show", "E1.account_id:2", "--recipient", "the court", "--why", "order", *LOG, "--as", "ann"
+    )
+    names = (*names, "--approved", str(asked["request"]), "--as", "ann")
+    assert "is waiting" in house(*names, "--out", "opened.json", fails=1)
+    house("govern", "approve", str(asked["request"]), *LOG, "--as", "bob", "--why", "the court asked")
+    made = house(*names, "--out", "opened.json")
     found = house("verify", "case.zip", "--disclosure", "opened.json")
     accounts = [cell for cell in found["disclosed"] if cell["column"] == "account_id"]
     assert [cell["row"] for cell in accounts] == [1]

@@ -52,6 +52,14 @@ def wanted(tmp_path: Path, making: ModuleType) -> Callable[..., DisclosureReques
     return request
 
 
+def agreed(folder: Path, making: ModuleType, *columns: str) -> int:
+    """The record of a request for acme-labs that bob approved."""
+    keeper = Keeper.open(load_policy(folder / "governance.toml"), folder / "ev", folder / "log.key", lambda: NOW)
+    asked = request_leaving(keeper, making.content(), columns, Said(by="ann", why="docket 3"), to="acme-labs", case="case-7")
+    answer(keeper, asked["request"], Said(by="bob", why="seen it"), Answer.APPROVED)
+    return asked["request"]
+
+
 def checked(folder: Path, data: bytes) -> list[Any]:
     file = (folder / "case.zip").read_bytes()
     return check_disclosure(data, verify_case(file, []).statement["predicate"], unpack(file))
@@ -60,7 +68,8 @@ def checked(folder: Path, data: bytes) -> list[Any]:
 def test_what_was_withheld_or_stood_as_a_pseudonym_is_opened_and_checked(
     wanted: Callable[..., DisclosureRequest], making: ModuleType, tmp_path: Path
 ) -> None:
-    made = disclose(making.content(), wanted("E1.price", "E1.account_id:2", "E1.output_tokens:1"), now=NOW)
+    cells = ("E1.price", "E1.account_id:2", "E1.output_tokens:1")
+    made = disclose(making.content(), wanted(*cells, approved=agreed(tmp_path, making, "E1.account_id:2")), now=NOW)
     assert made.path.stat().st_mode & 0o777 == 0o600
     found = checked(tmp_path, made.path.read_bytes())
     rows = making.content().exhibits[0].rows
@@ -120,6 +129,15 @@ def test_what_is_no_disclosure_is_refused(
         checked(tmp_path, data)
 
 
+@pytest.mark.parametrize("column", ["E1.account_id", "E1.account_id:2", "E1.exchange_id:1"])
+def test_who_a_pseudonym_is_takes_two_people(
+    wanted: Callable[..., DisclosureRequest], making: ModuleType, tmp_path: Path, column: str
+) -> None:
+    with pytest.raises(UsageError, match="takes two people"):
+        disclose(making.content(), wanted("E1.price:1", column), now=NOW)
+    assert not (tmp_path / "opened.json").exists()
+
+
 def test_text_of_customers_is_opened_only_as_two_people_agreed_and_once(
     wanted: Callable[..., DisclosureRequest], making: ModuleType, tmp_path: Path
 ) -> None:
@@ -161,7 +179,9 @@ def test_cells_that_are_not_there_and_exhibits_that_were_never_sealed_are_refuse
 def test_the_command_verifies_a_case_with_its_disclosure(
     wanted: Callable[..., DisclosureRequest], making: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = disclose(making.content(), wanted("E1.price:1", "E1.account_id:1"), now=NOW)
+    made = disclose(
+        making.content(), wanted("E1.price:1", "E1.account_id:1", approved=agreed(tmp_path, making, "E1.account_id:1")), now=NOW
+    )
     given = ["verify", str(tmp_path / "case.zip"), "--disclosure", str(made.path)]
     assert main(given) == 0
     said = capsys.readouterr().out

@@ -230,7 +230,7 @@ def test_text_of_customers_leaves_only_as_two_people_agreed_and_once(house: Hous
     refused(ApprovalError, "is no request", house.request("b.zip", "acme-labs", **wanted, approved=1))
     refused(ApprovalError, "is not what record", house.request("c.zip", "the court", **wanted, approved=index))
     refused(DeniedError, "eve", house.request("d.zip", "acme-labs", **wanted, approved=index, by="eve"))
-    refused(UsageError, "no text of customers would leave", house.request("e.zip", "acme-labs", approved=index))
+    refused(UsageError, "nothing would leave that takes two people", house.request("e.zip", "acme-labs", approved=index))
     rows = [list(row) for row in case.exhibits[0].rows]
     place = [column.name for column in case.exhibits[0].columns].index("prompt")
     rows[3][place] = "another text"
