@@ -83,14 +83,13 @@ class _Settling:
     def take(self, test: Tested, q_value: float, rows: npt.NDArray[np.int64] | None) -> None:
         """Settle one candidate: it stands whole, joins the block that it is another sign of, stands by what is left of it, or falls."""
         members = set(test.candidate.members.tolist())
-        settled = set[int]().union(*(block.members for block in self.blocks))
+        settled = self._settled()
         rest = members - settled
+        # a likeness is asked again where any group is settled: its members were held against customers who are none
         if rest == members and (test.candidate.traces or not settled):
             self._stand(test, test, q_value, rows)
             return
-        # a likeness is asked again without those who are no independent customers, also where it has none of them
-        self._validator.set_aside(settled if not test.candidate.traces else set())
-        again = _again(test, rest, self._validator, rows, self._settings)
+        again = self._again(test.candidate, rest, rows)
         stands = again is not None and (again.p_value or 1.0) <= self._strict and corroborated(again, q_value, self._settings)
         homes = [block for block in self.blocks if _kin(test.candidate, members, block)]
         if homes:
@@ -108,7 +107,7 @@ class _Settling:
         """Make a block of the members that hold by themselves; `whole` is the candidate that `held` is a part of."""
 
         def ask(part: set[int]) -> Tested | None:
-            return _again(whole, part, self._validator, rows, self._settings)
+            return self._again(whole.candidate, part, rows)
 
         members = held_members(held, self._validator.profiles, ask, self._settings)
         self.suspects |= members
@@ -116,6 +115,17 @@ class _Settling:
         block.members = self._pruned(block)
         if block.members:
             self.blocks.append(block)
+
+    def _again(self, candidate: Candidate, rest: set[int], carriers: npt.NDArray[np.int64] | None) -> Tested | None:
+        """What is left of the candidate tested by itself; None where that is too few. Of a likeness, settled groups are no customers."""
+        if len(rest) < self._settings.smallest_group:
+            return None
+        dependent = set(candidate.members.tolist()) | (set() if candidate.traces else self._settled())
+        rows = _rows_within(self._validator, carriers, rest)
+        return self._validator.test(_part(candidate, rest), rows, np.array(sorted(dependent), np.int64))
+
+    def _settled(self) -> set[int]:
+        return set[int]().union(*(block.members for block in self.blocks))
 
     def _joined(self, homes: list[Block]) -> Block:
         """One block of several that a candidate is kin to; the first takes the others in."""
@@ -133,15 +143,6 @@ def _kin(candidate: Candidate, members: set[int], home: Block) -> bool:
     if candidate.kind in CONTENT_KINDS:
         return shared >= OVERLAP * min(len(members), len(home.members))
     return shared >= OVERLAP * len(members) or (shared >= NESTED * len(home.members) and len(home.members) >= COMPARABLE * len(members))
-
-
-def _again(
-    test: Tested, rest: set[int], validator: Validator, carriers: npt.NDArray[np.int64] | None, settings: LinkSettings
-) -> Tested | None:
-    """The candidate tested without the accounts that are settled; None where too few are left."""
-    if len(rest) < settings.smallest_group:
-        return None
-    return validator.test(_part(test.candidate, rest), _rows_within(validator, carriers, rest), test.candidate.members)
 
 
 def corroborated(test: Tested, q_value: float, settings: LinkSettings) -> bool:

@@ -111,11 +111,10 @@ class Validator:
         self._profiles = profiles
         self._exchanges = profiles.accounts.hours.sum(axis=1, dtype=np.int64)
         self._settings = settings
-        self._carrying = np.zeros(0, np.int64)
+        self._dependent = np.zeros(0, np.int64)
         self._seed = int(generator.integers(1 << 62))
         self._generator = generator
         self._pools: dict[int, Rows] = {}
-        self._aside = np.zeros(len(profiles.ids), np.bool_)
         self._worth = rows.worth()
         self._shared = carried(rows, tuple(kind for kind in SHARED_KINDS if kind not in _NOT_INFRASTRUCTURE), most=MOST_SHARED)
         self._parameters = carried(rows, ("parameters",))
@@ -124,20 +123,20 @@ class Validator:
         self._chance = sides.chance
         self._manner = ranked(sides.manner)
 
-    def test(self, candidate: Candidate, carriers: npt.NDArray[np.int64] | None, whole: npt.NDArray[np.int64] | None = None) -> Tested:
-        """Compare the candidate with random sets of accounts that do not carry what it carries.
+    def test(self, candidate: Candidate, carriers: npt.NDArray[np.int64] | None, dependent: npt.NDArray[np.int64] | None = None) -> Tested:
+        """Compare the candidate with random sets of independent customers.
 
-        `carriers` are its rows in `profiles.carriers`, None to use whole accounts; `whole` are the accounts of the candidate that it is a
-        part of, None if it is one itself.
+        `carriers` are its rows in `profiles.carriers`, None to use whole accounts; `dependent` are the accounts that are no independent
+        customers, such as those of the candidate that it is a part of; None: its members alone.
         """
         least = (
             self._settings.least_compared if carriers is None else least_compared(self._profiles.carriers.counts[carriers], self._settings)
         )
-        tested = self._tested(candidate, carriers, candidate.members if whole is None else whole, least)
+        tested = self._tested(candidate, carriers, candidate.members if dependent is None else dependent, least)
         return replace(tested, carriers=carriers, least=least)
 
-    def _tested(self, candidate: Candidate, carriers: npt.NDArray[np.int64] | None, whole: npt.NDArray[np.int64], least: int) -> Tested:
-        self._carrying = whole
+    def _tested(self, candidate: Candidate, carriers: npt.NDArray[np.int64] | None, dependent: npt.NDArray[np.int64], least: int) -> Tested:
+        self._dependent = dependent
         self._pool = self._pool_of(least)
         # every candidate has draws of its own, so that its answer does not depend on which others are asked
         digest = hashlib.sha256(candidate.members.tobytes()).hexdigest()
@@ -159,11 +158,6 @@ class Validator:
         # a promising candidate is asked again, with fresh and more random sets; only the second answer counts
         return self._compare(candidate, members, explained, silent, self._settings.confirming_draws, least)
 
-    def set_aside(self, accounts: set[int]) -> None:
-        """Take accounts for no independent customers from now on: groups that are settled stand for nobody else."""
-        self._aside[:] = False
-        self._aside[sorted(accounts)] = True
-
     def _pool_of(self, least: int) -> Rows:
         """The independent customers with `least` exchanges or more, or a random part of them."""
         if least not in self._pools:
@@ -178,8 +172,7 @@ class Validator:
     ) -> Tested:
         rows = stacked(self._pool, members)
         chosen = np.arange(len(self._pool.account), len(rows.account))
-        others = ~np.isin(rows.account, self._carrying) & ~self._aside[rows.account]
-        eligible = others & self._could_be_members(candidate, rows, members, least)
+        eligible = ~np.isin(rows.account, self._dependent) & self._could_be_members(candidate, rows, members, least)
         volume = np.floor(np.log2(rows.counts)).astype(np.int64)
         chosen, alone = self._comparable(rows.language, chosen, eligible)
         like = [rows.language * 64 + volume // octaves for octaves in OCTAVES]
