@@ -150,7 +150,7 @@ def test_the_lone_verifier_imports_nothing_of_the_package_and_stays_one_short_fi
     imported = set(re.findall(r"^ *(?:from|import) (\w+)", source, re.MULTILINE))
     assert imported - set(sys.stdlib_module_names) == {"cryptography"}
     assert "subprocess" not in imported
-    assert len([line for line in source.splitlines() if line.strip()]) <= 600
+    assert len([line for line in source.splitlines() if line.strip()]) <= 583  # it may only get shorter; see ADR 0017
 
 
 @pytest.mark.slow
